@@ -1,0 +1,58 @@
+#pragma once
+
+#include <vef/actors/batch_queue.hpp>
+#include <vef/backends/image/decode.hpp>
+
+#include <functional>
+
+namespace vef {
+
+// What a model's actor has done by workers. Each job is a value that the actor and one worker share in turn: the actor
+// fills it in, the worker runs it and says so by a message, the actor reads it. None of them throws.
+
+/// Decodes and resizes one picture.
+struct prepare_job {
+  batch_queue::prepare_task task;
+  decode_limits limits;
+  result<pixels> picture;
+  std::chrono::microseconds took{};
+
+  void run();
+};
+
+/// Runs a model over a batch. A batch that fails is halved and tried again, down to single pictures: one that does not
+/// fit into memory as a whole may fit in parts, and one picture that a model chokes on costs the others nothing.
+/// A vector with a number that is not finite is an error in its place.
+struct embed_job {
+  std::shared_ptr<loaded_model> model;
+  batch_queue::batch batch;
+  std::vector<error> outcomes;
+  std::chrono::microseconds took{};
+
+  void run(unsigned threads);
+
+private:
+  void run_part(std::size_t from, std::size_t count, unsigned threads);
+};
+
+/// Loads a model.
+struct load_job {
+  std::shared_ptr<backend> source;
+  model_info info;
+  result<std::unique_ptr<loaded_model>> model;
+  std::uint64_t bytes = 0; ///< as the model says
+  std::chrono::microseconds took{};
+
+  void run(unsigned threads);
+};
+
+/// Destroys a model and measures what came back.
+struct unload_job {
+  std::shared_ptr<loaded_model> model;
+  std::uint64_t bytes_returned = 0;
+  std::chrono::microseconds took{};
+
+  void run();
+};
+
+} // namespace vef

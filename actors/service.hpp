@@ -1,0 +1,23 @@
+#pragma once
+
+#include <vef/actors/model.hpp>
+
+namespace vef {
+
+struct service_setup {
+  service_spec spec;
+  std::shared_ptr<backend> source;
+  std::vector<model_info> catalog; ///< what `source` offers, asked away from the scheduler
+  workers work;
+  governor_actor governor;
+  model_options models;
+};
+
+/// Refuses a catalog that no service could offer: empty or duplicate ids, vectors of length 0, an impossible preparation.
+result<void> validate(const std::vector<model_info>& catalog);
+
+/// Spawns the actor of one service. It owns the backend and one actor for each model that was asked for so far, and keeps
+/// at most `max_loaded_models` of them in memory: a further one waits until the one least recently used has gone.
+service_actor spawn_service(caf::actor_system& system, service_setup setup);
+
+} // namespace vef

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <vef/apps/console.hpp>
+#include <vef/messages/errors.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace vef {
+
+/// What the program ends with.
+enum class exit_code : int {
+  ok = 0,
+  nothing_done = 1, ///< no picture could be embedded, or the work had to be given up
+  bad_arguments = 2,
+  some_failed = 3,   ///< among the pictures
+  interrupted = 130, ///< by a signal
+  broken_pipe = 141, ///< whoever read standard output is gone
+};
+
+/// What every command takes.
+struct common_options {
+  std::vector<std::string> models = {}; ///< files and folders of models for the torch backend
+  std::string budget = {};
+  unsigned threads = 0; ///< 0: all
+  unsigned jobs = 0;    ///< pictures decoded at once; 0: as many as threads
+  bool quiet = false;
+};
+
+/// Tells a person about an error, on one line.
+void complain(console& to, const error& problem);
+
+/// Writes to standard output.
+exit_code print(console& complaints, std::string_view text);
+
+/// Threads for work of our own.
+unsigned thread_count(const common_options& options);
+
+} // namespace vef

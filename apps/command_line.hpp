@@ -1,0 +1,23 @@
+#pragma once
+
+#include <vef/apps/command.hpp>
+#include <vef/apps/log_setup.hpp>
+
+#include <functional>
+#include <optional>
+
+namespace vef {
+
+/// What a command line asks for.
+struct command_line {
+  log_options log;
+  common_options common;
+  std::function<exit_code(const common_options&, console&)> command;
+};
+
+/// Reads a command line, and the environment variable VEF_MODELS. Help and the version are printed here, as
+/// are complaints: then there is a code to end with and no command.
+std::optional<exit_code> read_command_line(int argc, const char* const* argv, command_line& out,
+                                           console& complaints);
+
+} // namespace vef

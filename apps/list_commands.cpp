@@ -1,0 +1,131 @@
+#include <vef/apps/list_commands.hpp>
+
+#include <vef/apps/json.hpp>
+#include <vef/apps/session.hpp>
+#include <vef/apps/sizes.hpp>
+#include <vef/apps/table.hpp>
+
+#include <thread>
+
+namespace vef {
+
+namespace {
+
+exit_code refuse(console& out, const error& problem) {
+  complain(out, problem);
+  return exit_code::bad_arguments;
+}
+
+std::string size_text(std::uint64_t bytes) { return bytes == 0 ? "-" : format_bytes(bytes); }
+
+std::string preparation_text(const preparation& x) {
+  auto size = std::to_string(x.width) + " x " + std::to_string(x.height);
+  std::string out = x.resize == resize_rule::none            ? "as it is"
+                    : x.resize == resize_rule::shortest_edge ? "shortest edge to " + std::to_string(x.width)
+                    : x.resize == resize_rule::longest_edge  ? "inside " + size
+                                                             : "to " + size;
+  if (x.resize != resize_rule::none)
+    out += ", " + std::string{to_string(x.filter)} + (x.antialias ? "" : " without antialiasing");
+  if (x.crop_width > 0)
+    out += ", centre crop " + std::to_string(x.crop_width) + " x " + std::to_string(x.crop_height);
+  return out + ", " + std::string{to_string(x.channels)};
+}
+
+std::string join(const std::vector<std::string>& words, const char* between = ", ") {
+  std::string out;
+  for (const auto& x : words) out += (out.empty() ? "" : between) + x;
+  return out;
+}
+
+std::string info_text(const catalog_entry& x) {
+  const auto& m = x.model;
+  table lines{{{""}, {"", column_kind::prose}}};
+  auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) lines.add({name, value});
+  };
+  add("id", m.id);
+  add("name", m.name);
+  add("service", x.service + (x.is_default ? " (its default model)" : ""));
+  add("about", m.description);
+  add("good for", m.recommended_use);
+  add("speed", std::string{to_string(m.performance_rating)});
+  add("vectors", std::to_string(m.embed_dim) + " numbers" + (m.normalized ? ", of length 1" : ""));
+  add("memory", size_text(m.memory_estimate));
+  add("batch", count(m.batch_size, "picture"));
+  add("pictures", preparation_text(m.prepare));
+  add("variants", join(variant_names()));
+  return lines.text();
+}
+
+std::string heading(const std::string& title, const table& rows) {
+  return rows.empty() ? std::string{} : title + '\n' + rows.text() + '\n';
+}
+
+std::string status_text(const node_status& x) {
+  table backends{{{"backend"}, {"version"}, {"description", column_kind::prose}}};
+  for (const auto& b : x.backends) backends.add({b.name, b.version, b.description});
+  table services{{{"service"},
+                  {"backend"},
+                  {"state"},
+                  {"models", column_kind::number},
+                  {"default model"},
+                  {"reason", column_kind::prose}}};
+  for (const auto& s : x.services)
+    services.add({s.name, s.backend, std::string{to_string(s.state)}, std::to_string(s.catalog.size()),
+                  s.default_model, s.reason.what});
+  table memory{{{"memory of"},
+                {"budget", column_kind::number},
+                {"reserved", column_kind::number},
+                {"in models", column_kind::number}}};
+  for (const auto& d : x.memory)
+    memory.add({d.device, format_bytes(d.capacity), format_bytes(d.reserved), format_bytes(d.resident)});
+  return "vef " + x.version + " on " + count(std::thread::hardware_concurrency(), "core") + ", "
+         + format_bytes(machine_memory()) + " of memory\n\n" + heading("Backends", backends)
+         + heading("Services", services) + heading("Memory", memory);
+}
+
+} // namespace
+
+exit_code models_command(const common_options& common, bool as_json, console& out) {
+  auto opened = session::open(common);
+  if (!opened) return refuse(out, opened.error());
+  if (as_json) return print(out, to_page(to_json(opened->catalog())));
+  auto chosen = opened->find({});
+  table rows{{{"model"},
+              {"vector", column_kind::number},
+              {"memory", column_kind::number},
+              {"speed"},
+              {"service"},
+              {"good for", column_kind::prose}}};
+  for (const auto& x : opened->catalog()) {
+    auto is_chosen = chosen && chosen->service == x.service && chosen->model.id == x.model.id;
+    rows.add({x.model.id + (is_chosen ? " *" : ""), std::to_string(x.model.embed_dim),
+              size_text(x.model.memory_estimate), std::string{to_string(x.model.performance_rating)},
+              x.service, x.model.recommended_use.empty() ? x.model.name : x.model.recommended_use});
+  }
+  return print(out, rows.text() + "* taken where no --model is given\n");
+}
+
+exit_code info_command(const std::string& model, const common_options& common, bool as_json, console& out) {
+  auto opened = session::open(common, model);
+  if (!opened) return refuse(out, opened.error());
+  auto found = opened->find(model);
+  if (!found) return refuse(out, found.error());
+  if (!as_json) return print(out, info_text(*found));
+  auto x = to_json(*found);
+  x["variants"] = variant_names();
+  return print(out, to_page(x));
+}
+
+exit_code status_command(const common_options& common, bool as_json, console& out) {
+  auto opened = session::open(common);
+  if (!opened) return refuse(out, opened.error());
+  auto status = opened->runtime().status();
+  if (!status) return refuse(out, status.error());
+  if (!as_json) return print(out, status_text(*status));
+  auto x = to_json(*status);
+  x["machine"] = {{"cores", std::thread::hardware_concurrency()}, {"memory", machine_memory()}};
+  return print(out, to_page(x));
+}
+
+} // namespace vef

@@ -1,0 +1,102 @@
+#include <vef/apps/session.hpp>
+
+#include <vef/apps/sizes.hpp>
+#include <vef/messages/suggest.hpp>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+namespace vef {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr auto built_in = "descriptors";
+constexpr auto from_files = "torch";
+
+result<std::string> checked_source(const std::string& source) {
+  std::error_code none;
+  if (source.find(':') != source.npos)
+    return fail(errc::invalid_argument,
+                "cannot use " + vef::quoted(source) + " for models: paths with a colon are not supported");
+  if (!fs::exists(source, none))
+    return fail(errc::file_not_found,
+                "cannot use " + vef::quoted(source) + " for models: there is no such file or folder");
+  return fs::absolute(source).lexically_normal().string();
+}
+
+result<runtime_options> to_runtime_options(const common_options& options) {
+  runtime_options out;
+  out.work.cores = options.threads;
+  out.work.preparers = options.jobs > 0 ? options.jobs : options.threads;
+  out.shutdown_limit = std::chrono::seconds{10};
+  if (options.budget.empty()) return out;
+  auto budget = parse_size(options.budget, machine_memory());
+  if (!budget) return fail(errc::invalid_argument, "--budget: " + budget.error().what);
+  out.memory_budget = *budget;
+  return out;
+}
+
+bool has_backend(const backend_types& types, std::string_view name) {
+  return std::ranges::any_of(types.list(), [&](const backend_metadata& x) { return x.name == name; });
+}
+
+} // namespace
+
+bool names_model_file(const std::string& model) {
+  constexpr std::array<std::string_view, 4> endings{".pt", ".pt2", ".toml", ".json"};
+  return std::ranges::any_of(endings, [&](std::string_view x) { return model.ends_with(x); });
+}
+
+result<session> session::open(const common_options& options, const std::string& model) {
+  session x;
+  auto wanted = options.models;
+  if (names_model_file(model)) {
+    x.named_file_ = model;
+    wanted = {model};
+  }
+  for (const auto& source : wanted) {
+    auto good = checked_source(source);
+    if (!good) return fail(good.error());
+    x.sources_.push_back(std::move(*good));
+  }
+  auto settings = to_runtime_options(options);
+  if (!settings) return fail(settings.error());
+  if (!x.sources_.empty() && !has_backend(*settings->backends, from_files))
+    return fail(errc::unknown_backend,
+                "cannot use " + vef::quoted(x.sources_.front()) + ": this build of vef has no torch backend");
+  x.runtime_ = std::make_unique<vef::runtime>(std::move(*settings));
+  if (auto made = x.runtime_->create(built_in); !made) return fail(made.error());
+  if (!x.sources_.empty()) {
+    std::string joined;
+    for (const auto& source : x.sources_) joined += (joined.empty() ? "" : ":") + source;
+    auto made = x.runtime_->create({.name = from_files, .settings = {{"models", joined}}});
+    if (!made) return fail(made.error());
+  }
+  auto models = x.runtime_->models();
+  if (!models) return fail(models.error());
+  x.catalog_ = std::move(*models);
+  return x;
+}
+
+result<catalog_entry> session::find(const std::string& model) const {
+  auto whole = model == named_file_;
+  for (const auto& x : catalog_) {
+    if (model.empty() || whole) {
+      if (x.is_default && x.service == (named_file_.empty() ? built_in : from_files)) return x;
+    } else if (x.model.id == model) {
+      return x;
+    }
+  }
+  std::vector<std::string> ids;
+  for (const auto& x : catalog_) ids.push_back(x.model.id);
+  return fail(errc::unknown_model, unknown("model", model, ids));
+}
+
+std::vector<std::string> session::sources_of(const catalog_entry& x) const {
+  return x.service == from_files ? sources_ : std::vector<std::string>{};
+}
+
+} // namespace vef

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <vef/apps/command.hpp>
+#include <vef/supervisor/runtime.hpp>
+
+#include <memory>
+
+namespace vef {
+
+/// A runtime with the services that a command line asks for, and their models.
+class session {
+public:
+  /// `model` may be the file of a model or of its description; then that one is the default.
+  ///
+  /// Errors: invalid_argument, file_not_found, invalid_config, unknown_backend where models are named and
+  /// this build has no torch backend; those of the services.
+  static result<session> open(const common_options& options, const std::string& model = {});
+
+  vef::runtime& runtime() noexcept { return *runtime_; }
+  const std::vector<catalog_entry>& catalog() const noexcept { return catalog_; }
+
+  /// The model of that id; for an empty one, the file's, or else that of `descriptors`. Errors:
+  /// unknown_model, with the nearest id.
+  result<catalog_entry> find(const std::string& model) const;
+
+  /// The files and folders that a model came from, as absolute paths; none for a built-in one.
+  std::vector<std::string> sources_of(const catalog_entry& x) const;
+
+private:
+  std::unique_ptr<vef::runtime> runtime_;
+  std::vector<catalog_entry> catalog_;
+  std::vector<std::string> sources_;
+  std::string named_file_; ///< given as the model
+};
+
+/// Whether a text given as a model is the path of a file: it ends in .pt, .pt2, .toml or .json.
+bool names_model_file(const std::string& model);
+
+} // namespace vef

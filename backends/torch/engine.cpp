@@ -1,0 +1,179 @@
+#include <vef/backends/torch/arena.hpp>
+#include <vef/backends/torch/program.hpp>
+
+#include <ATen/ops/empty.h>
+#include <ATen/Parallel.h>
+#include <ATen/Tensor.h>
+#include <c10/core/InferenceMode.h>
+
+#include <cmath>
+#include <cstring>
+
+namespace vef {
+
+namespace {
+
+// LibTorch's messages run over many lines and may quote bytes of the file.
+std::string one_line(std::string_view text) {
+  constexpr std::size_t longest = 600;
+  // Of an interpreter's traceback the last line has the reason.
+  if (auto p = text.rfind("RuntimeError: "); p != text.npos) text.remove_prefix(p + 14);
+  text = text.substr(0, text.find("\nException raised from"));
+  std::string out;
+  for (char c : text) {
+    auto blank = c == ' ' || c == '\n' || c == '\t';
+    if (blank && (out.empty() || out.back() == ' ')) continue;
+    auto byte = static_cast<unsigned char>(c);
+    out += blank ? ' ' : byte < 0x20 || byte == 0x7f ? '?' : c;
+    if (out.size() >= longest) return out + "...";
+  }
+  while (!out.empty() && (out.back() == ' ' || out.back() == '.')) out.pop_back();
+  return out.empty() ? "LibTorch gave no reason" : out;
+}
+
+// Inside a TorchScript interpreter the type of an exception is lost, so its text has to tell.
+bool says_out_of_memory(std::string_view text) {
+  for (auto phrase :
+       {"can't allocate memory", "not enough memory", "out of memory", "bad_alloc", "bad allocation"}) {
+    if (text.find(phrase) != text.npos) return true;
+  }
+  return false;
+}
+
+tl::unexpected<error> failure(errc code, std::string_view text) {
+  return fail(says_out_of_memory(text) ? errc::out_of_memory : code, one_line(text));
+}
+
+template <class F> auto translated(errc code, F&& call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (const refusal& e) {
+    return fail(e.why);
+  } catch (const c10::OutOfMemoryError& e) {
+    return fail(errc::out_of_memory, one_line(e.what_without_backtrace()));
+  } catch (const std::bad_alloc&) {
+    return fail(errc::out_of_memory, "no memory left");
+  } catch (const c10::Error& e) {
+    return failure(code, e.what_without_backtrace());
+  } catch (const std::exception& e) {
+    return failure(code, e.what());
+  } catch (...) {
+    return fail(code, "an exception of unknown type");
+  }
+}
+
+std::string shape(at::IntArrayRef sizes) {
+  std::string out = "[";
+  for (auto n : sizes) out += (out.size() > 1 ? ", " : "") + std::to_string(n);
+  return out + "]";
+}
+
+// The number of threads belongs to the calling thread and stays; setting it throws caches away, so only a
+// change is worth it.
+void use_threads(unsigned threads) {
+  auto wanted = static_cast<int>(threads > 0 ? threads : 1);
+  if (at::get_num_threads() != wanted) at::set_num_threads(wanted);
+}
+
+class torch_network final : public network {
+public:
+  explicit torch_network(const network_spec& spec)
+      : spec_(spec) {
+    auto package = spec.file.ends_with(".pt2");
+    install_arenas();
+    if (spec.device != "cpu") open_cuda(spec.device);
+    use_threads(spec.threads);
+    c10::InferenceMode inference;
+    program_ = package ? load_package(spec) : load_torchscript(spec);
+    try_out();
+  }
+
+  result<void> forward(const write_input& write, vector_rows rows, unsigned threads) override {
+    return translated(errc::embed_failed, [&]() -> result<void> {
+      use_threads(threads);
+      c10::InferenceMode inference;
+      pass(write, rows);
+      return {};
+    });
+  }
+
+  std::uint64_t memory_bytes() const override { return program_->memory_bytes() + arenas_.bytes(); }
+  vef::tier tier() const override { return spec_.device == "cpu" ? tier::host : tier::device; }
+  unsigned concurrency() const override { return program_->concurrency(); }
+
+private:
+  // One pass when the model is loaded: what does not fit its description is found now, not by the first
+  // request.
+  void try_out() {
+    auto zeros = [](std::span<float> input) { std::memset(input.data(), 0, input.size_bytes()); };
+    std::vector<float> vector(spec_.dim);
+    std::span<float> row{vector};
+    try {
+      pass(zeros, vector_rows{&row, 1});
+    } catch (const refusal& e) {
+      throw refusal{{errc::invalid_config, e.why.what}};
+    }
+  }
+
+  void pass(const write_input& write, vector_rows rows) {
+    auto memory = arenas_.take();
+    // Even a pass that fails leaves its memory for the next one.
+    auto back = [this](arena* x) { arenas_.give_back(std::unique_ptr<arena>{x}); };
+    std::unique_ptr<arena, decltype(back)> borrowed{memory.release(), back};
+    arena::pass under_way{*borrowed};
+    auto pictures = static_cast<std::int64_t>(rows.size());
+    auto input = input_for(pictures);
+    write({input.mutable_data_ptr<float>(), static_cast<std::size_t>(input.numel())});
+    copy(rows_of(program_->run(input), pictures), rows);
+  }
+
+  at::Tensor input_for(std::int64_t pictures) const {
+    std::int64_t height = spec_.height, width = spec_.width;
+    return spec_.channels_last ? at::empty({pictures, height, width, 3}, at::kFloat)
+                               : at::empty({pictures, 3, height, width}, at::kFloat);
+  }
+
+  at::Tensor rows_of(const at::Tensor& output, std::int64_t pictures) const {
+    auto expected = shape({pictures, static_cast<std::int64_t>(spec_.dim)});
+    auto given = [&] { return shape(output.sizes()) + " " + std::string{output.dtype().name()}; };
+    auto sizes = output.sizes();
+    auto longer = std::count_if(sizes.begin(), sizes.end(), [](auto n) { return n != 1; }) - (pictures != 1);
+    if (!at::isFloatingType(output.scalar_type()))
+      throw refusal{
+          {errc::embed_failed, "the network gives " + given() + ", which are no floating-point numbers"}};
+    if (output.dim() < 2 || output.size(0) != pictures || output.numel() != pictures * spec_.dim
+        || longer > 1)
+      throw refusal{{errc::embed_failed, "the network gives " + given() + " for " + std::to_string(pictures)
+                                             + " pictures, where output.dim = " + std::to_string(spec_.dim)
+                                             + " of its description asks for " + expected}};
+    return output.to(at::kCPU, at::kFloat).contiguous();
+  }
+
+  void copy(const at::Tensor& output, vector_rows rows) const {
+    auto numbers = output.const_data_ptr<float>();
+    for (auto row : rows) {
+      double squares = 0;
+      for (std::size_t i = 0; i < row.size(); ++i) squares += static_cast<double>(numbers[i]) * numbers[i];
+      if (!std::isfinite(squares))
+        throw refusal{{errc::embed_failed, "the network gives numbers that are not finite"}};
+      auto length = spec_.normalize && squares > 0 ? std::sqrt(squares) : 1.0;
+      for (std::size_t i = 0; i < row.size(); ++i) row[i] = static_cast<float>(numbers[i] / length);
+      numbers += row.size();
+    }
+  }
+
+  network_spec spec_;
+  std::unique_ptr<program> program_;
+  arena_set arenas_;
+};
+
+} // namespace
+
+} // namespace vef
+
+extern "C" __attribute__((visibility("default"))) void
+vef_torch_load_network_1(const vef::network_spec& spec, vef::result<std::unique_ptr<vef::network>>& out) {
+  out = vef::translated(vef::errc::load_failed, [&]() -> vef::result<std::unique_ptr<vef::network>> {
+    return std::make_unique<vef::torch_network>(spec);
+  });
+}

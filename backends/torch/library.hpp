@@ -1,0 +1,18 @@
+#pragma once
+
+#include <vef/backends/torch/engine.hpp>
+
+#include <filesystem>
+#include <vector>
+
+namespace vef {
+
+/// Where libvef_torch.so is looked for: what VEF_TORCH_LIBRARY names and nothing else; or the folder of the
+/// program, ../lib/vef and ../lib from there, and the folder that it was built in.
+std::vector<std::filesystem::path> torch_library_places();
+
+/// Opens libvef_torch.so, and LibTorch with it, unless it is open. It is never closed: LibTorch can't be.
+/// Errors: load_failed.
+result<load_network*> open_torch_library(const std::vector<std::filesystem::path>& places);
+
+} // namespace vef

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <vef/supervisor/supervisor.hpp>
+
+#include <vector>
+
+namespace vef {
+
+struct instance_options {
+  std::shared_ptr<backend_types> types = std::make_shared<backend_types>();
+  std::vector<service_spec> services = {}; ///< created at once, in the order of their needs
+  worker_counts work = {};
+  governor_options memory = {};
+  model_options models = {};
+};
+
+/// What runs in an actor system after `spawn`. The handles do not keep it alive: it ends with the supervisor.
+struct instance {
+  supervisor_actor supervisor;
+  registry_actor registry;
+  governor_actor governor;
+};
+
+/// Puts vef into an actor system: the root and what it watches. The services of the options are being started when this
+/// returns. It ends when the supervisor is told `shutdown_atom`, or gets an exit message.
+///
+/// Before the system is made, its config needs `add_message_types(config)`.
+/// Errors: those of `start_order` for the services.
+result<instance> spawn(caf::actor_system& system, instance_options options);
+
+/// The same with workers that the caller brings, as tests do.
+result<instance> spawn(caf::actor_system& system, instance_options options, workers work);
+
+} // namespace vef

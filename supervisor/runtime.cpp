@@ -1,0 +1,272 @@
+#include <vef/supervisor/runtime.hpp>
+
+#include <vef/messages/suggest.hpp>
+#include <vef/supervisor/instance.hpp>
+
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <spdlog/spdlog.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+
+namespace vef {
+
+namespace {
+
+using std::chrono::milliseconds;
+using namespace std::chrono_literals;
+
+/// Futures whose answers are under way, by ticket. Filled by callers, completed by the courier.
+class open_futures {
+public:
+  std::pair<std::uint64_t, std::future<embeddings>> add(std::size_t images) {
+    std::lock_guard lock{mutex_};
+    auto ticket = next_++;
+    auto& x = open_[ticket];
+    x.images = images;
+    return {ticket, x.promise.get_future()};
+  }
+
+  void succeed(std::uint64_t ticket, embed_reply reply) {
+    if (auto x = take(ticket)) x->promise.set_value(embeddings{std::move(reply)});
+  }
+
+  void fail(std::uint64_t ticket, error why) {
+    if (auto x = take(ticket)) x->promise.set_value(embeddings{std::move(why), x->images});
+  }
+
+  /// Waits until every one has its answer, or for so long.
+  void wait(milliseconds limit) {
+    std::unique_lock lock{mutex_};
+    none_left_.wait_for(lock, limit, [this] { return open_.empty(); });
+  }
+
+  void fail_all(const error& why) {
+    std::lock_guard lock{mutex_};
+    for (auto& [ticket, x] : open_) x.promise.set_value(embeddings{why, x.images});
+    open_.clear();
+  }
+
+private:
+  struct entry {
+    std::promise<embeddings> promise;
+    std::size_t images = 0;
+  };
+
+  std::optional<entry> take(std::uint64_t ticket) {
+    std::lock_guard lock{mutex_};
+    auto node = open_.extract(ticket);
+    if (node.empty()) return std::nullopt;
+    if (open_.empty()) none_left_.notify_all();
+    return std::move(node.mapped());
+  }
+
+  std::mutex mutex_;
+  std::condition_variable none_left_;
+  std::unordered_map<std::uint64_t, entry> open_;
+  std::uint64_t next_ = 1;
+};
+
+using courier_actor = actor_of<void(embed_atom, std::uint64_t, embed_request)>;
+
+/// Carries requests of threads into the actor system and their answers back.
+class courier {
+public:
+  using interface = courier_actor;
+  static inline const char* name = "vef.courier";
+
+  explicit courier(interface::pointer self) : self_(self) {}
+
+  interface::behavior_type make_behavior(registry_actor registry, std::shared_ptr<open_futures> futures) {
+    return {
+        [this, registry, futures](embed_atom op, std::uint64_t ticket, embed_request& request) {
+          // The model answers at the deadline; a little later nobody else will.
+          auto allowed = request.time_allowed.value_or(model_options{}.time_allowed) + 10s;
+          self_->request(registry, allowed, op, std::move(request))
+              .then([futures, ticket](embed_reply& reply) { futures->succeed(ticket, std::move(reply)); },
+                    [futures, ticket](caf::error& why) { futures->fail(ticket, from_caf(why)); });
+        },
+    };
+  }
+
+private:
+  interface::pointer self_;
+};
+
+} // namespace
+
+// -- embeddings --------------------------------------------------------------------------------------------------------
+
+embeddings::embeddings(vef::error why, std::size_t images) {
+  reply_.outcomes.assign(images, why);
+  reply_.vectors = matrix{images, 0, nullptr};
+}
+
+bool embeddings::all_ok() const noexcept {
+  return std::ranges::none_of(reply_.outcomes, &vef::error::operator bool);
+}
+
+// -- the actor system behind the facade --------------------------------------------------------------------------------
+
+struct runtime::core {
+  struct config : caf::actor_system_config {
+    config() {
+      vef::add_message_types(*this);
+      // The scheduler only passes messages on: two threads do, and "sharing" costs nothing while idle.
+      set("scheduler.policy", caf::atom("sharing"));
+      set("scheduler.max-threads", std::size_t{2});
+    }
+  };
+
+  config settings;
+  std::unique_ptr<caf::actor_system> system = std::make_unique<caf::actor_system>(settings);
+  std::shared_ptr<open_futures> futures = std::make_shared<open_futures>();
+  instance actors;
+  courier_actor front;
+  milliseconds shutdown_limit{};
+
+  /// Asks an actor from a thread that is none, and waits for at most `limit`.
+  template <class T, class Handle, class... Ts>
+  result<T> ask(const Handle& whom, milliseconds limit, Ts&&... message) {
+    result<T> out = vef::fail(errc::internal, "no answer");
+    caf::scoped_actor self{*system};
+    auto failed = [&](caf::error& why) { out = vef::fail(from_caf(why)); };
+    if constexpr (std::is_void_v<T>) self->request(whom, limit, std::forward<Ts>(message)...).receive([&] { out = {}; }, failed);
+    else self->request(whom, limit, std::forward<Ts>(message)...).receive([&](T& x) { out = std::move(x); }, failed);
+    return out;
+  }
+
+  result<service_actor> find(const std::string& name) { return ask<service_actor>(actors.registry, 10s, find_atom_v, name); }
+
+  ~core() {
+    futures->wait(shutdown_limit);
+    if (auto done = ask<void>(actors.supervisor, shutdown_limit + 5s, shutdown_atom_v, shutdown_limit); !done)
+      spdlog::warn("the shutdown did not end cleanly: {}", done.error().what);
+    caf::anon_send_exit(front, caf::exit_reason::user_shutdown);
+    actors = {};
+    front = nullptr;
+    futures->fail_all({errc::shutting_down, "the runtime is gone"});
+    for (auto end = std::chrono::steady_clock::now() + 5s; system->registry().running() > 0;) {
+      if (std::chrono::steady_clock::now() > end) {
+        spdlog::error("{} actors did not end; the actor system is left behind", system->registry().running());
+        system.release(); // NOLINT: waiting for them could last for ever
+        return;
+      }
+      std::this_thread::sleep_for(1ms);
+    }
+  }
+};
+
+namespace {
+
+constexpr milliseconds control_limit = 30s; // for answers that need no model
+constexpr milliseconds work_limit = 11min;  // for loads and unloads, which have bounds of their own
+
+} // namespace
+
+runtime::runtime(runtime_options options) : backends_(options.backends), core_(std::make_unique<core>()) {
+  core_->shutdown_limit = options.shutdown_limit;
+  instance_options x;
+  x.types = options.backends;
+  x.services = std::move(options.services);
+  x.work = options.work;
+  if (options.memory_budget > 0) x.memory.capacity["host"] = options.memory_budget;
+  core_->actors = or_throw(spawn(*core_->system, std::move(x)));
+  core_->front = spawn_state<courier>(*core_->system, core_->actors.registry, core_->futures);
+}
+
+runtime::~runtime() = default;
+
+// -- services ----------------------------------------------------------------------------------------------------------
+
+result<service> runtime::create(service_spec spec) {
+  auto made = core_->ask<service_status>(core_->actors.supervisor, work_limit, create_atom_v, std::move(spec));
+  if (!made) return fail(made.error());
+  return service{this, made->name};
+}
+
+result<service> runtime::find(const std::string& name) {
+  auto found = core_->find(name);
+  if (!found) return fail(found.error());
+  return service{this, name};
+}
+
+result<void> runtime::remove(const std::string& name) {
+  auto done = core_->ask<std::vector<unload_report>>(core_->actors.supervisor, work_limit, stop_atom_v, name);
+  if (!done) return fail(done.error());
+  return {};
+}
+
+// -- embedding ---------------------------------------------------------------------------------------------------------
+
+embeddings runtime::embed(embed_request request) { return embed_async(std::move(request)).get(); }
+
+std::future<embeddings> runtime::embed_async(embed_request request) {
+  auto [ticket, future] = core_->futures->add(request.images.size());
+  caf::anon_send(core_->front, embed_atom_v, ticket, std::move(request));
+  return std::move(future);
+}
+
+embeddings service::embed(std::vector<image> images, embed_request options) const {
+  return embed_async(std::move(images), std::move(options)).get();
+}
+
+std::future<embeddings> service::embed_async(std::vector<image> images, embed_request options) const {
+  options.service = name_;
+  options.images = std::move(images);
+  return owner_->embed_async(std::move(options));
+}
+
+// -- models ------------------------------------------------------------------------------------------------------------
+
+result<model_status> service::load(const std::string& model) const {
+  auto handle = owner_->core_->find(name_);
+  if (!handle) return fail(handle.error());
+  return owner_->core_->ask<model_status>(*handle, work_limit, load_atom_v, model);
+}
+
+result<std::vector<unload_report>> service::unload(const std::string& model) const {
+  return model.empty() ? owner_->unload_service(name_) : owner_->unload_model(name_, model);
+}
+
+result<service_status> service::status() const {
+  auto handle = owner_->core_->find(name_);
+  if (!handle) return fail(handle.error());
+  return owner_->core_->ask<service_status>(*handle, control_limit, status_atom_v);
+}
+
+result<std::vector<catalog_entry>> service::models() const {
+  auto handle = owner_->core_->find(name_);
+  if (!handle) return fail(handle.error());
+  return owner_->core_->ask<std::vector<catalog_entry>>(*handle, control_limit, models_atom_v);
+}
+
+result<std::vector<unload_report>> runtime::unload_all(unload_mode mode) {
+  return core_->ask<std::vector<unload_report>>(core_->actors.governor, work_limit, unload_atom_v, unload_request{.mode = mode});
+}
+
+result<std::vector<unload_report>> runtime::unload_service(const std::string& name, unload_mode mode) {
+  if (auto known = core_->find(name); !known) return fail(known.error());
+  return core_->ask<std::vector<unload_report>>(core_->actors.governor, work_limit, unload_atom_v, unload_request{name, {}, mode});
+}
+
+result<std::vector<unload_report>> runtime::unload_model(const std::string& name, const std::string& model, unload_mode mode) {
+  auto handle = core_->find(name);
+  if (!handle) return fail(handle.error());
+  return core_->ask<std::vector<unload_report>>(*handle, work_limit, unload_atom_v, model, mode);
+}
+
+result<std::vector<catalog_entry>> runtime::models() {
+  return core_->ask<std::vector<catalog_entry>>(core_->actors.registry, control_limit, models_atom_v);
+}
+
+result<node_status> runtime::status() {
+  return core_->ask<node_status>(core_->actors.supervisor, control_limit, status_atom_v);
+}
+
+} // namespace vef

@@ -1,0 +1,169 @@
+#pragma once
+
+#include <vef/actors/workers.hpp>
+#include <vef/backends/types.hpp>
+#include <vef/messages/embed.hpp>
+#include <vef/messages/status.hpp>
+#include <vef/supervisor/builtin.hpp>
+
+#include <future>
+#include <iterator>
+#include <memory>
+#include <stdexcept>
+
+namespace vef {
+
+/// An error as an exception, for callers who prefer those: see `or_throw`.
+class failure : public std::runtime_error {
+public:
+  explicit failure(vef::error x) : std::runtime_error(describe(x)), error_(std::move(x)) {}
+  const vef::error& error() const noexcept { return error_; }
+
+private:
+  vef::error error_;
+};
+
+/// The value, or a `failure` with the error's sentence.
+template <class T>
+T or_throw(result<T> x) {
+  if (!x) throw failure{std::move(x.error())};
+  if constexpr (!std::is_void_v<T>) return std::move(*x);
+}
+
+/// What became of the pictures of one request: a vector or an error for each, in their order.
+class embeddings {
+public:
+  class row {
+  public:
+    explicit operator bool() const noexcept { return !error(); }
+
+    /// embed_dim numbers; zeros where there is an error. Valid for as long as the embeddings are.
+    std::span<const float> vector() const noexcept { return owner_->reply_.vectors.row(index_); }
+    const vef::error& error() const noexcept { return owner_->reply_.outcomes[index_]; }
+
+  private:
+    friend class embeddings;
+    row(const embeddings* owner, std::size_t index) : owner_(owner), index_(index) {}
+    const embeddings* owner_;
+    std::size_t index_;
+  };
+
+  class iterator {
+  public:
+    using difference_type = std::ptrdiff_t;
+    using value_type = row;
+    using iterator_category = std::input_iterator_tag;
+
+    row operator*() const { return (*owner_)[index_]; }
+    iterator& operator++() { ++index_; return *this; }
+    iterator operator++(int) { auto old = *this; ++index_; return old; }
+    bool operator==(const iterator& x) const { return index_ == x.index_; }
+
+  private:
+    friend class embeddings;
+    iterator(const embeddings* owner, std::size_t index) : owner_(owner), index_(index) {}
+    const embeddings* owner_;
+    std::size_t index_;
+  };
+
+  explicit embeddings(embed_reply reply) : reply_(std::move(reply)) {}
+
+  /// A request that failed as a whole: every picture carries its error.
+  embeddings(vef::error why, std::size_t images);
+
+  std::size_t size() const noexcept { return reply_.outcomes.size(); }
+  row operator[](std::size_t i) const { return {this, i}; }
+  iterator begin() const { return {this, 0}; }
+  iterator end() const { return {this, size()}; }
+
+  /// Whether every picture has a vector.
+  bool all_ok() const noexcept;
+
+  /// All vectors as one block, without a copy.
+  const matrix& vectors() const noexcept { return reply_.vectors; }
+  const embed_reply& reply() const noexcept { return reply_; }
+
+private:
+  embed_reply reply_;
+};
+
+struct runtime_options {
+  std::shared_ptr<backend_types> backends = builtin_backends();
+  std::vector<service_spec> services = {};
+  worker_counts work = {};
+  std::uint64_t memory_budget = 0; ///< bytes of host memory for models; 0: 80 % of the machine's
+  std::chrono::milliseconds shutdown_limit = std::chrono::seconds{30};
+};
+
+class runtime;
+
+/// A running service of a runtime, which must outlive it. Copies are the same service. Safe to use from many threads.
+class service {
+public:
+  const std::string& name() const noexcept { return name_; }
+
+  /// Embeds pictures and waits for the vectors. The empty model is the service's default.
+  embeddings embed(std::vector<image> images, embed_request options = {}) const;
+
+  /// The same without waiting, for several requests under way at once.
+  std::future<embeddings> embed_async(std::vector<image> images, embed_request options = {}) const;
+
+  result<model_status> load(const std::string& model = {}) const;
+  result<std::vector<unload_report>> unload(const std::string& model = {}) const;
+  result<service_status> status() const;
+  result<std::vector<catalog_entry>> models() const;
+
+private:
+  friend class runtime;
+  service(runtime* owner, std::string name) : owner_(owner), name_(std::move(name)) {}
+  runtime* owner_;
+  std::string name_;
+};
+
+/// vef for code that has no actors: an actor system of its own with everything in it. Blocking calls, and futures for
+/// embedding. Safe to use from many threads; never from within a backend.
+class runtime {
+public:
+  explicit runtime(runtime_options options = {});
+
+  /// Lets the requests under way finish, for at most `shutdown_limit`, and frees every model.
+  ~runtime();
+  runtime(const runtime&) = delete;
+  runtime& operator=(const runtime&) = delete;
+
+  /// Adds a kind of backend that services can then be made of.
+  template <std::derived_from<backend> T>
+  result<void> register_backend(std::string name, backend_metadata metadata) {
+    return backends_->add<T>(std::move(name), std::move(metadata));
+  }
+
+  /// Makes a service named like its backend, or as the spec says, and waits until it runs.
+  result<service> create(const std::string& backend) { return create(service_spec{.name = backend}); }
+  result<service> create(service_spec spec);
+
+  /// A service that runs already. Errors: unknown_service, unavailable.
+  result<service> find(const std::string& name);
+
+  /// Drains and stops a service and forgets it.
+  result<void> remove(const std::string& name);
+
+  /// Embeds with whichever service offers `request.model`.
+  embeddings embed(embed_request request);
+  std::future<embeddings> embed_async(embed_request request);
+
+  result<std::vector<unload_report>> unload_all(unload_mode mode = unload_mode::when_done);
+  result<std::vector<unload_report>> unload_service(const std::string& service, unload_mode mode = unload_mode::when_done);
+  result<std::vector<unload_report>> unload_model(const std::string& service, const std::string& model,
+                                                  unload_mode mode = unload_mode::when_done);
+
+  result<std::vector<catalog_entry>> models();
+  result<node_status> status();
+
+private:
+  friend class service;
+  struct core;
+  std::shared_ptr<backend_types> backends_;
+  std::unique_ptr<core> core_;
+};
+
+} // namespace vef
