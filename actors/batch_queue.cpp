@@ -103,18 +103,34 @@ std::optional<batch_queue::batch> batch_queue::next_batch() {
   batch out;
   out.id = next_batch_++;
   for (auto it : chosen) {
-    auto& x = requests_.at(it->first.request);
-    out.where.push_back(it->first);
+    add_to(out, it->first, requests_.at(it->first.request));
     out.images.push_back(std::move(it->second));
-    out.rows.emplace_back(x.rows->data() + std::size_t{it->first.index} * model_.embed_dim, model_.embed_dim);
-    if (out.keep.empty() || out.keep.back() != x.rows) out.keep.push_back(x.rows);
     ready_.erase(it);
   }
   in_flight_.emplace(out.id, out.where);
   return out;
 }
 
-void batch_queue::embedded(std::uint64_t id, const std::vector<error>& outcomes, std::chrono::microseconds took) {
+std::optional<batch_queue::lone_picture> batch_queue::next_lone() {
+  if (requests_.size() != 1 || preparing_ > 0 || !ready_.empty() || !in_flight_.empty()) return std::nullopt;
+  auto& [id, x] = *requests_.begin();
+  if (x.request.images.size() != 1 || x.next > 0 || held(id)) return std::nullopt;
+  place where{id, x.next++};
+  lone_picture out{{where, std::move(x.request.images[0]), x.how}, {}};
+  out.work.id = next_batch_++;
+  add_to(out.work, where, x);
+  in_flight_.emplace(out.work.id, out.work.where);
+  return out;
+}
+
+void batch_queue::add_to(batch& out, place where, entry& x) {
+  out.where.push_back(where);
+  out.rows.emplace_back(x.rows->data() + std::size_t{where.index} * model_.embed_dim, model_.embed_dim);
+  if (out.keep.empty() || out.keep.back() != x.rows) out.keep.push_back(x.rows);
+}
+
+void batch_queue::embedded(std::uint64_t id, const std::vector<error>& outcomes, std::chrono::microseconds took,
+                           std::chrono::microseconds prepare_took) {
   auto it = in_flight_.find(id);
   if (it == in_flight_.end()) return;
   auto places = std::move(it->second);
@@ -124,6 +140,7 @@ void batch_queue::embedded(std::uint64_t id, const std::vector<error>& outcomes,
     auto x = find(places[i].request);
     if (!x) continue; // it has expired
     if (places[i].request != std::exchange(timed, places[i].request)) x->reply.timing.embed += took;
+    x->reply.timing.prepare += prepare_took;
     settle(places[i], *x, outcomes[i]);
   }
 }

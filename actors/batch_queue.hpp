@@ -80,11 +80,22 @@ public:
   /// waiting would delay that one; or when nothing is being prepared, so that there is nothing to wait for.
   std::optional<batch> next_batch();
 
+  /// A batch of one whose picture is still to be prepared.
+  struct lone_picture {
+    prepare_task task;
+    batch work; ///< without the picture
+  };
+
+  /// The picture of a request that is alone and has no other, to be prepared and embedded in one go: nobody is delayed by
+  /// that, and two changes of threads are saved. `embedded` says when it is done, and how it went.
+  std::optional<lone_picture> next_lone();
+
   /// Whether `next_batch` would be a full one.
   bool full_batch_ready() const;
 
-  /// The forward pass of a batch is done, with an outcome for each of its pictures.
-  void embedded(std::uint64_t id, const std::vector<error>& outcomes, std::chrono::microseconds took);
+  /// The forward pass of a batch is done, with an outcome for each of its pictures. `prepare_took` is for a lone one.
+  void embedded(std::uint64_t id, const std::vector<error>& outcomes, std::chrono::microseconds took,
+                std::chrono::microseconds prepare_took = {});
 
   // -- replies go out --------------------------------------------------------------------------------------------------
 
@@ -139,6 +150,7 @@ private:
 
   bool held(request_id id) const;
   entry* find(request_id id);
+  void add_to(batch& out, place where, entry& x);
   void settle(place where, entry& x, error outcome);
   void detach_rows(entry& x) const;
   std::size_t batch_size_at_front() const;

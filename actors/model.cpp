@@ -102,6 +102,8 @@ private:
   // -- work: pictures to preparers, batches to lanes, vectors to whoever asked -----------------------------------------
 
   void pump() {
+    if (model_ && !unloading_)
+      if (auto lone = queue_->next_lone()) start(std::move(lone->work), prepare_job{std::move(lone->task), setup_.options.decode});
     while (auto task = queue_->next_to_prepare()) start(std::move(*task));
     // One batch per lane, and one more that is full, so that a lane finds work when it is done.
     auto serving = model_ && !unloading_;
@@ -127,9 +129,10 @@ private:
     });
   }
 
-  void start(batch_queue::batch batch) {
+  void start(batch_queue::batch batch, std::optional<prepare_job> first = {}) {
     auto job = std::make_shared<embed_job>();
     job->model = model_;
+    job->first = std::move(first);
     job->batch = std::move(batch);
     auto id = next_job_++;
     embedding_.emplace(id, job);
@@ -148,7 +151,7 @@ private:
   void on_embedded(std::uint64_t id) {
     auto job = embedding_.extract(id).mapped();
     ++status_.batches;
-    queue_->embedded(job->batch.id, job->outcomes, job->took);
+    queue_->embedded(job->batch.id, job->outcomes, job->took, job->first ? job->first->took : std::chrono::microseconds{});
     pump();
   }
 

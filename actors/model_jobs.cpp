@@ -30,10 +30,17 @@ void prepare_job::run() {
 }
 
 void embed_job::run(unsigned threads) {
-  outcomes.resize(batch.images.size());
-  took = timed([&] { run_part(0, batch.images.size(), threads); });
+  outcomes.resize(batch.where.size());
+  if (!first || prepare_first()) took = timed([&] { run_part(0, batch.images.size(), threads); });
   batch.images.clear();
   model.reset();
+}
+
+bool embed_job::prepare_first() {
+  first->run();
+  if (first->picture) batch.images.push_back(std::move(*first->picture));
+  else outcomes[0] = first->picture.error();
+  return first->picture.has_value();
 }
 
 void embed_job::run_part(std::size_t from, std::size_t count, unsigned threads) {

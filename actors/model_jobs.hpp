@@ -14,7 +14,7 @@ namespace vef {
 struct prepare_job {
   batch_queue::prepare_task task;
   decode_limits limits;
-  result<pixels> picture;
+  result<pixels> picture = {};
   std::chrono::microseconds took{};
 
   void run();
@@ -25,6 +25,7 @@ struct prepare_job {
 /// A vector with a number that is not finite is an error in its place.
 struct embed_job {
   std::shared_ptr<loaded_model> model;
+  std::optional<prepare_job> first; ///< of a lone picture, which is still to be prepared
   batch_queue::batch batch;
   std::vector<error> outcomes;
   std::chrono::microseconds took{};
@@ -32,6 +33,7 @@ struct embed_job {
   void run(unsigned threads);
 
 private:
+  bool prepare_first();
   void run_part(std::size_t from, std::size_t count, unsigned threads);
 };
 

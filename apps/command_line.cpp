@@ -158,7 +158,8 @@ void add_duplicates(CLI::App& app, command_line& line) {
   auto& cmd =
       *app.add_subcommand("duplicates", "Group the pictures that are nearly the same")->group("Commands");
   add_vectors_option(cmd, x->in);
-  cmd.add_option("-t,--threshold", x->threshold, "Least similarity of two that are linked, from -1 to 1")
+  cmd.add_option("-t,--threshold", x->threshold,
+                 "Least similarity of two that are linked; 0.9 suits the descriptors")
       ->check(CLI::Range(-1.0, 1.0).description(""))
       ->capture_default_str()
       ->type_name("T");

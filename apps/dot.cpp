@@ -1,69 +1,87 @@
 #include <vef/apps/dot.hpp>
 
-#include <numeric>
+#include <cstring>
 
+// The sums are variables of their own rather than arrays, which the compiler would keep in memory.
 namespace vef {
 
 namespace {
 
-constexpr std::size_t lanes =
-    16; // partial sums of each product, so that the compiler may use vector registers
+// Partial sums that fit a register of this size; where registers are smaller, the compiler takes two.
+using numbers [[gnu::vector_size(32)]] = float;
+constexpr std::size_t lanes = sizeof(numbers) / sizeof(float);
 
-template <std::size_t N>
-[[gnu::always_inline]] inline std::array<float, N> products(const std::array<const float*, N>& a,
-                                                            const float* b, std::size_t n) {
-  float sums[N][lanes] = {};
-  std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (std::size_t k = 0; k < N; ++k)
-      for (std::size_t j = 0; j < lanes; ++j) sums[k][j] += a[k][i + j] * b[i + j];
-  std::array<float, N> out;
-  for (std::size_t k = 0; k < N; ++k) {
-    out[k] = std::accumulate(sums[k], sums[k] + lanes, 0.0f);
-    for (auto rest = i; rest < n; ++rest) out[k] += a[k][rest] * b[rest];
-  }
+[[gnu::always_inline]] inline void add_product(numbers& sum, const float* a, const numbers& b) {
+  numbers own;
+  std::memcpy(&own, a, sizeof own);
+  sum += own * b;
+}
+
+[[gnu::always_inline]] inline float total(const numbers& sums, const float* a, const float* b,
+                                          std::size_t rest) {
+  float out = 0;
+  for (std::size_t j = 0; j < lanes; ++j) out += sums[j];
+  for (std::size_t j = 0; j < rest; ++j) out += a[j] * b[j];
   return out;
 }
 
-using one = std::array<float, 1> (*)(const std::array<const float*, 1>&, const float*, std::size_t);
-using four = std::array<float, 4> (*)(const std::array<const float*, 4>&, const float*, std::size_t);
+[[gnu::always_inline]] inline float one(const float* a, const float* b, std::size_t n) {
+  numbers sums{}, other;
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    std::memcpy(&other, b + i, sizeof other);
+    add_product(sums, a + i, other);
+  }
+  return total(sums, a + i, b + i, n - i);
+}
 
-std::array<float, 1> one_plain(const std::array<const float*, 1>& a, const float* b, std::size_t n) {
-  return products<1>(a, b, n);
+[[gnu::always_inline]] inline void four(const float* const* a, const float* b, std::size_t n, float* out) {
+  auto a0 = a[0], a1 = a[1], a2 = a[2], a3 = a[3];
+  numbers s0{}, s1{}, s2{}, s3{}, other;
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    std::memcpy(&other, b + i, sizeof other);
+    add_product(s0, a0 + i, other);
+    add_product(s1, a1 + i, other);
+    add_product(s2, a2 + i, other);
+    add_product(s3, a3 + i, other);
+  }
+  out[0] = total(s0, a0 + i, b + i, n - i);
+  out[1] = total(s1, a1 + i, b + i, n - i);
+  out[2] = total(s2, a2 + i, b + i, n - i);
+  out[3] = total(s3, a3 + i, b + i, n - i);
 }
-std::array<float, 4> four_plain(const std::array<const float*, 4>& a, const float* b, std::size_t n) {
-  return products<4>(a, b, n);
-}
+
+float one_plain(const float* a, const float* b, std::size_t n) { return one(a, b, n); }
+void four_plain(const float* const* a, const float* b, std::size_t n, float* out) { four(a, b, n, out); }
 
 #ifdef __x86_64__
-
-[[gnu::target("avx2,fma")]] std::array<float, 1> one_wide(const std::array<const float*, 1>& a,
-                                                          const float* b, std::size_t n) {
-  return products<1>(a, b, n);
+[[gnu::target("avx2,fma")]] float one_wide(const float* a, const float* b, std::size_t n) {
+  return one(a, b, n);
 }
-[[gnu::target("avx2,fma")]] std::array<float, 4> four_wide(const std::array<const float*, 4>& a,
-                                                           const float* b, std::size_t n) {
-  return products<4>(a, b, n);
+[[gnu::target("avx2,fma")]] void four_wide(const float* const* a, const float* b, std::size_t n, float* out) {
+  four(a, b, n, out);
 }
-
-bool wide() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-
-const one chosen_one = wide() ? one_wide : one_plain;
-const four chosen_four = wide() ? four_wide : four_plain;
-
+const bool wide = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 #else
-
-const one chosen_one = one_plain;
-const four chosen_four = four_plain;
-
+constexpr auto one_wide = one_plain;
+constexpr auto four_wide = four_plain;
+constexpr bool wide = false;
 #endif
 
 } // namespace
 
-float dot(const float* a, const float* b, std::size_t n) { return chosen_one({a}, b, n)[0]; }
+float dot(const float* a, const float* b, std::size_t n) {
+  return wide ? one_wide(a, b, n) : one_plain(a, b, n);
+}
 
 std::array<float, 4> dot4(const std::array<const float*, 4>& a, const float* b, std::size_t n) {
-  return chosen_four(a, b, n);
+  std::array<float, 4> out;
+  if (wide)
+    four_wide(a.data(), b, n, out.data());
+  else
+    four_plain(a.data(), b, n, out.data());
+  return out;
 }
 
 } // namespace vef

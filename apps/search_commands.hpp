@@ -25,7 +25,7 @@ struct neighbours_options {
 
 struct duplicates_options {
   std::string in;
-  double threshold = 0.95;
+  double threshold = 0.9; ///< with descriptors: copies are at 0.92 and more, other pictures at 0.75 and less
   bool as_json = false;
 };
 

@@ -100,8 +100,8 @@ void measure(const subject& what, const options& x, unsigned threads, worker_cou
   files.resize(std::min<std::size_t>(files.size(), 64));
   auto ready = decoded(files, model.prepare);
 
-  auto rounds = x.quick ? 1 : 9;
-  std::size_t batches = x.quick ? 2 : 24;
+  auto rounds = x.quick ? 1 : 5;
+  std::size_t batches = x.quick ? 2 : 12;
   auto threads_word = std::to_string(threads) + (threads == 1 ? " thread" : " threads");
   auto from_pixels = paired::run(rounds, [&] { return path(target, ready, batches); },
                                  [&] { return bare_decoded(module, ready, model.prepare, batches); });

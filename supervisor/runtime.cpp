@@ -119,7 +119,7 @@ struct runtime::core {
       vef::add_message_types(*this);
       // The scheduler only passes messages on: two threads do, and "sharing" costs nothing while idle.
       set("scheduler.policy", caf::atom("sharing"));
-      set("scheduler.max-threads", std::size_t{2});
+      set("scheduler.max-threads", std::size_t{1});
     }
   };
 

@@ -157,6 +157,41 @@ TEST_CASE_METHOD(queue_fixture, "vectors are written where the reply has them") 
   CHECK(queue.take_finished(now).at(0).reply.vectors.row(0).data() == where);
 }
 
+TEST_CASE_METHOD(queue_fixture, "the only picture there is goes out before it is prepared") {
+  auto id = admit(1);
+  auto lone = queue.next_lone();
+  REQUIRE(lone);
+  CHECK(lone->task.where.request == id);
+  CHECK(lone->work.images.empty());
+  CHECK_FALSE(queue.next_lone());
+  CHECK(start_preparing().empty());
+  embed(lone->work);
+  auto done = queue.take_finished(now);
+  REQUIRE(done.size() == 1);
+  CHECK(done[0].reply.vectors.row(0)[0] == 7);
+}
+
+TEST_CASE_METHOD(queue_fixture, "a picture with company is prepared like any other") {
+  auto lone = [&] { return queue.next_lone().has_value(); };
+  admit(2);
+  CHECK_FALSE(lone());
+  (void)queue.abandon();
+  admit(1);
+  admit(1);
+  CHECK_FALSE(lone());
+  (void)queue.abandon();
+  admit(1);
+  auto places = start_preparing();
+  CHECK_FALSE(lone());
+  prepare(places[0]);
+  CHECK_FALSE(lone());
+  CHECK(batch_sizes() == std::vector<std::size_t>{1});
+  (void)queue.take_finished(now);
+  queue.hold_new();
+  admit(1);
+  CHECK_FALSE(lone());
+}
+
 TEST_CASE_METHOD(queue_fixture, "a full queue says overloaded and an impossible request says so") {
   admit(60);
   auto request = [](std::size_t n) { return embed_request{.images = std::vector<image>(n, plain(0, 0, 0))}; };
@@ -256,6 +291,7 @@ TEST_CASE_METHOD(queue_fixture, "no order of events loses a picture or answers t
         }
         break;
       case 3:
+        if (auto lone = queue.next_lone()) running.push_back(std::move(lone->work));
         if (auto x = queue.next_batch()) running.push_back(std::move(*x));
         break;
       case 4:

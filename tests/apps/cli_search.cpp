@@ -78,7 +78,7 @@ TEST_CASE("duplicates are grouped at the usual threshold") {
   CHECK(groups[0][0]["path"] == "in/copy1.jpg");
   CHECK(groups[0][1]["path"] == "in/scene1.png");
   auto table = vef::test::vef(at, {"duplicates", "--in", "v.npy"});
-  CHECK(table.out.starts_with("2 groups of similarity 0.950 or more among 8 pictures\n"));
+  CHECK(table.out.starts_with("2 groups of similarity 0.900 or more among 8 pictures\n"));
   check_page(table.out);
   auto none = vef::test::vef(at, {"duplicates", "--in", "v.npy", "--threshold", "1"});
   CHECK(none.code == 0);
