@@ -246,7 +246,7 @@ private:
   }
 
   void on_load_failed(error why) {
-    spdlog::warn("loading {}/{} failed: {}", setup_.service, setup_.info.id, describe(why));
+    spdlog::info("loading {}/{} failed: {}", setup_.service, setup_.info.id, describe(why));
     become_absent(model_state::failed);
     status_.last_error = why;
     for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(to_caf(why));

@@ -30,7 +30,9 @@ public:
 /// stuck in foreign code can't be killed, so it is left behind with what it holds.
 class worker_pool final : public executor {
 public:
-  worker_pool(std::string name, unsigned width, unsigned cores, std::chrono::milliseconds patience = std::chrono::seconds{10});
+  /// `lingering`: how long a thread that has worked stays awake for more.
+  worker_pool(std::string name, unsigned width, unsigned cores, std::chrono::milliseconds patience = std::chrono::seconds{10},
+              std::chrono::microseconds lingering = {});
   ~worker_pool() override;
   worker_pool(const worker_pool&) = delete;
   worker_pool& operator=(const worker_pool&) = delete;

@@ -70,6 +70,14 @@ double through_actors(const service& target, int n, std::size_t under_way) {
          / n * 1e6;
 }
 
+double one_after_the_other(const service& target, int n) {
+  auto x = picture();
+  return seconds([&] {
+           for (int i = 0; i < n; ++i) target.embed({x});
+         })
+         / n * 1e6;
+}
+
 } // namespace
 
 void request_overhead(const options& x) {
@@ -86,7 +94,7 @@ void request_overhead(const options& x) {
   std::vector<double> direct, alone, together;
   for (int i = 0; i < rounds; ++i) {
     direct.push_back(direct_calls(n));
-    alone.push_back(through_actors(target, n, 1));
+    alone.push_back(one_after_the_other(target, n));
     together.push_back(through_actors(target, n, 16));
   }
   print({"direct call of prepare and embed", median(direct), "us"});

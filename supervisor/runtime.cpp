@@ -24,12 +24,30 @@ using namespace std::chrono_literals;
 /// Futures whose answers are under way, by ticket. Filled by callers, completed by the courier.
 class open_futures {
 public:
-  std::pair<std::uint64_t, std::future<embeddings>> add(std::size_t images) {
+  using clock = std::chrono::steady_clock;
+
+  std::pair<std::uint64_t, std::future<embeddings>> add(std::size_t images, clock::time_point deadline) {
     std::lock_guard lock{mutex_};
     auto ticket = next_++;
     auto& x = open_[ticket];
     x.images = images;
+    x.deadline = deadline;
     return {ticket, x.promise.get_future()};
+  }
+
+  /// Fails those whose deadline has come.
+  void expire(clock::time_point now) {
+    std::lock_guard lock{mutex_};
+    for (auto it = open_.begin(); it != open_.end();) {
+      auto& x = it->second;
+      if (x.deadline > now) {
+        ++it;
+        continue;
+      }
+      x.promise.set_value(embeddings{error{errc::deadline_exceeded, "the service did not answer"}, x.images});
+      it = open_.erase(it);
+    }
+    if (open_.empty()) none_left_.notify_all();
   }
 
   void succeed(std::uint64_t ticket, embed_reply reply) {
@@ -56,6 +74,7 @@ private:
   struct entry {
     std::promise<embeddings> promise;
     std::size_t images = 0;
+    clock::time_point deadline;
   };
 
   std::optional<entry> take(std::uint64_t ticket) {
@@ -72,7 +91,7 @@ private:
   std::uint64_t next_ = 1;
 };
 
-using courier_actor = actor_of<void(embed_atom, std::uint64_t, embed_request)>;
+using courier_actor = actor_of<void(embed_atom, std::uint64_t, embed_request), void(expire_atom)>;
 
 /// Carries requests of threads into the actor system and their answers back.
 class courier {
@@ -83,18 +102,25 @@ public:
   explicit courier(interface::pointer self) : self_(self) {}
 
   interface::behavior_type make_behavior(registry_actor registry, std::shared_ptr<open_futures> futures) {
+    self_->delayed_send(self_, sweep, expire_atom_v);
     return {
         [this, registry, futures](embed_atom op, std::uint64_t ticket, embed_request& request) {
-          // The model answers at the deadline; a little later nobody else will.
-          auto allowed = request.time_allowed.value_or(model_options{}.time_allowed) + 10s;
-          self_->request(registry, allowed, op, std::move(request))
+          // Without a timeout of its own, which would wake the thread of the clock each time: the model answers at the
+          // request's deadline, and the sweep below fails what nobody answers.
+          self_->request(registry, caf::infinite, op, std::move(request))
               .then([futures, ticket](embed_reply& reply) { futures->succeed(ticket, std::move(reply)); },
                     [futures, ticket](caf::error& why) { futures->fail(ticket, from_caf(why)); });
+        },
+        [this, futures](expire_atom op) {
+          futures->expire(open_futures::clock::now());
+          self_->delayed_send(self_, sweep, op);
         },
     };
   }
 
 private:
+  static constexpr milliseconds sweep{5000};
+
   interface::pointer self_;
 };
 
@@ -167,6 +193,16 @@ namespace {
 constexpr milliseconds control_limit = 30s; // for answers that need no model
 constexpr milliseconds work_limit = 11min;  // for loads and unloads, which have bounds of their own
 
+/// Waits for an answer. Being woken takes longer than a short request: for a moment the thread looks for itself, and lets
+/// others have its core meanwhile.
+embeddings await(std::future<embeddings> answer) {
+  for (auto end = std::chrono::steady_clock::now() + 100us; std::chrono::steady_clock::now() < end;) {
+    if (answer.wait_for(0s) == std::future_status::ready) break;
+    std::this_thread::yield();
+  }
+  return answer.get();
+}
+
 } // namespace
 
 runtime::runtime(runtime_options options) : backends_(options.backends), core_(std::make_unique<core>()) {
@@ -204,16 +240,18 @@ result<void> runtime::remove(const std::string& name) {
 
 // -- embedding ---------------------------------------------------------------------------------------------------------
 
-embeddings runtime::embed(embed_request request) { return embed_async(std::move(request)).get(); }
+embeddings runtime::embed(embed_request request) { return await(embed_async(std::move(request))); }
 
 std::future<embeddings> runtime::embed_async(embed_request request) {
-  auto [ticket, future] = core_->futures->add(request.images.size());
+  // The model answers at the deadline; a little later nobody else will.
+  auto deadline = open_futures::clock::now() + request.time_allowed.value_or(model_options{}.time_allowed) + 10s;
+  auto [ticket, future] = core_->futures->add(request.images.size(), deadline);
   caf::anon_send(core_->front, embed_atom_v, ticket, std::move(request));
   return std::move(future);
 }
 
 embeddings service::embed(std::vector<image> images, embed_request options) const {
-  return embed_async(std::move(images), std::move(options)).get();
+  return await(embed_async(std::move(images), std::move(options)));
 }
 
 std::future<embeddings> service::embed_async(std::vector<image> images, embed_request options) const {

@@ -133,7 +133,9 @@ private:
 
   // A service that never ran is forgotten, so that it can be created again once the cause is mended.
   void on_start_failed(child& x, const error& why) {
-    spdlog::error("service {} did not start: {}", x.spec.name, describe(why));
+    // Whoever asked for it is told; what was given at the start has nobody to tell but the log.
+    auto asked = std::ranges::any_of(x.waiting, [](auto& reply) { return reply.pending(); });
+    spdlog::log(asked ? spdlog::level::info : spdlog::level::err, "service {} did not start: {}", x.spec.name, describe(why));
     set_state(x, service_state::failed, why);
     auto failed = x.spec.name;
     for (auto& reply : std::exchange(x.waiting, {})) reply.deliver(to_caf(why));
