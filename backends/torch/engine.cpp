@@ -1,4 +1,5 @@
 #include <vef/backends/torch/arena.hpp>
+#include <vef/backends/torch/own_blas.hpp>
 #include <vef/backends/torch/program.hpp>
 
 #include <ATen/ops/empty.h>
@@ -80,6 +81,7 @@ public:
   explicit torch_network(const network_spec& spec)
       : spec_(spec) {
     auto package = spec.file.ends_with(".pt2");
+    use_own_blas();
     install_arenas();
     if (spec.device != "cpu") open_cuda(spec.device);
     use_threads(spec.threads);
