@@ -10,7 +10,8 @@ namespace {
 constexpr unsigned priority_shift = 56;
 
 std::uint64_t make_id(priority p, std::uint64_t sequence) {
-  auto rank = static_cast<std::uint64_t>(priority::high) - static_cast<std::uint64_t>(std::min(p, priority::high));
+  auto rank =
+      static_cast<std::uint64_t>(priority::high) - static_cast<std::uint64_t>(std::min(p, priority::high));
   return rank << priority_shift | sequence;
 }
 
@@ -23,27 +24,31 @@ std::chrono::microseconds between(batch_queue::time_point from, batch_queue::tim
 } // namespace
 
 batch_queue::batch_queue(std::string service, model_info model, queue_limits limits)
-    : service_(std::move(service)), model_(std::move(model)), limits_(limits) {}
+    : service_(std::move(service))
+    , model_(std::move(model))
+    , limits_(limits) {}
 
-// -- requests come -----------------------------------------------------------------------------------------------------
+// -- requests come ------------------------------------------------------------------------------------------
 
-result<batch_queue::request_id> batch_queue::admit(embed_request request, time_point now, time_point deadline) {
+result<batch_queue::request_id> batch_queue::admit(embed_request request, time_point now,
+                                                   time_point deadline) {
   auto count = request.images.size();
   if (count == 0) return fail(errc::invalid_argument, "a request without pictures");
   if (count > limits_.max_images)
     return fail(errc::invalid_argument, "a request of " + std::to_string(count) + " pictures; send at most "
                                             + std::to_string(limits_.max_images) + " at once");
   if (images_ + count > limits_.max_images)
-    return fail(errc::overloaded, "model " + quoted(model_.id) + " has " + std::to_string(images_) + " pictures waiting, "
-                                      + std::to_string(count) + " more are over its limit of "
-                                      + std::to_string(limits_.max_images));
+    return fail(errc::overloaded, "model " + quoted(model_.id) + " has " + std::to_string(images_)
+                                      + " pictures waiting, " + std::to_string(count)
+                                      + " more are over its limit of " + std::to_string(limits_.max_images));
   auto how = with_variant(model_.prepare, request.variant);
   if (!how) return fail(how.error());
 
   auto id = make_id(request.priority, next_sequence_++);
   auto& x = requests_[id];
   x.how = *how;
-  x.batch_size = std::clamp<std::size_t>(request.batch_size ? request.batch_size : model_.batch_size, 1, limits_.max_batch);
+  x.batch_size = std::clamp<std::size_t>(request.batch_size ? request.batch_size : model_.batch_size, 1,
+                                         limits_.max_batch);
   x.open = static_cast<std::uint32_t>(count);
   x.done.resize(count);
   x.admitted = now;
@@ -57,7 +62,7 @@ result<batch_queue::request_id> batch_queue::admit(embed_request request, time_p
   return id;
 }
 
-// -- work goes out and comes back --------------------------------------------------------------------------------------
+// -- work goes out and comes back ---------------------------------------------------------------------------
 
 std::optional<batch_queue::prepare_task> batch_queue::next_to_prepare() {
   for (auto& [id, x] : requests_) {
@@ -78,13 +83,19 @@ void batch_queue::prepared(place where, result<pixels> picture, std::chrono::mic
   if (!x) return; // it has expired
   --x->preparing;
   x->reply.timing.prepare += took;
-  if (picture) ready_.emplace(where, std::move(*picture));
-  else settle(where, *x, picture.error());
+  if (picture)
+    ready_.emplace(where, std::move(*picture));
+  else
+    settle(where, *x, picture.error());
 }
 
-std::size_t batch_queue::batch_size_at_front() const { return requests_.at(ready_.begin()->first.request).batch_size; }
+std::size_t batch_queue::batch_size_at_front() const {
+  return requests_.at(ready_.begin()->first.request).batch_size;
+}
 
-bool batch_queue::full_batch_ready() const { return !ready_.empty() && ready_.size() >= batch_size_at_front(); }
+bool batch_queue::full_batch_ready() const {
+  return !ready_.empty() && ready_.size() >= batch_size_at_front();
+}
 
 std::optional<batch_queue::batch> batch_queue::next_batch() {
   if (ready_.empty()) return std::nullopt;
@@ -94,7 +105,8 @@ std::optional<batch_queue::batch> batch_queue::next_batch() {
   std::vector<std::map<place, pixels>::iterator> chosen;
   bool last_of_a_request = false;
   for (auto it = ready_.begin(); it != ready_.end() && chosen.size() < limit; ++it) {
-    if (it->second.width != width || it->second.height != height) continue; // one pass takes pictures of one size
+    if (it->second.width != width || it->second.height != height)
+      continue; // one pass takes pictures of one size
     last_of_a_request |= requests_.at(it->first.request).all_prepared();
     chosen.push_back(it);
   }
@@ -129,8 +141,8 @@ void batch_queue::add_to(batch& out, place where, entry& x) {
   if (out.keep.empty() || out.keep.back() != x.rows) out.keep.push_back(x.rows);
 }
 
-void batch_queue::embedded(std::uint64_t id, const std::vector<error>& outcomes, std::chrono::microseconds took,
-                           std::chrono::microseconds prepare_took) {
+void batch_queue::embedded(std::uint64_t id, const std::vector<error>& outcomes,
+                           std::chrono::microseconds took, std::chrono::microseconds prepare_took) {
   auto it = in_flight_.find(id);
   if (it == in_flight_.end()) return;
   auto places = std::move(it->second);
@@ -145,7 +157,7 @@ void batch_queue::embedded(std::uint64_t id, const std::vector<error>& outcomes,
   }
 }
 
-// -- replies go out ----------------------------------------------------------------------------------------------------
+// -- replies go out -----------------------------------------------------------------------------------------
 
 void batch_queue::settle(place where, entry& x, error outcome) {
   x.done[where.index] = true;
@@ -180,11 +192,13 @@ void batch_queue::expire(time_point now) {
     detach_rows(x);
     auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(now - x.admitted).count();
     for (std::uint32_t i = 0; i < x.done.size(); ++i)
-      if (!x.done[i]) settle({id, i}, x, {errc::deadline_exceeded, "not done after " + std::to_string(waited) + " ms"});
+      if (!x.done[i])
+        settle({id, i}, x, {errc::deadline_exceeded, "not done after " + std::to_string(waited) + " ms"});
   }
 }
 
-// A forward pass may be writing into rows that are not done: the reply gets a vector of its own, with what is done.
+// A forward pass may be writing into rows that are not done: the reply gets a vector of its own, with what is
+// done.
 void batch_queue::detach_rows(entry& x) const {
   auto dim = std::size_t{model_.embed_dim};
   auto rows = std::make_shared<std::vector<float>>(x.done.size() * dim);
@@ -214,7 +228,7 @@ void batch_queue::loaded(time_point now) {
   for (auto& [id, x] : requests_) x.reply.timing.load = between(x.admitted, now);
 }
 
-// -- draining ----------------------------------------------------------------------------------------------------------
+// -- draining -----------------------------------------------------------------------------------------------
 
 void batch_queue::hold_new() { hold_from_ = next_sequence_; }
 

@@ -21,11 +21,13 @@ struct queue_limits {
 
 /// The requests of one model on their way through preparation and forward passes.
 ///
-/// Each request is a list of pictures. Pictures are prepared one by one, ahead of the forward passes by a bounded number;
-/// prepared pictures are put into batches, several requests together where they are small; when the last picture of a
-/// request has a vector or an error, its reply is finished. Higher priority goes first, then age.
+/// Each request is a list of pictures. Pictures are prepared one by one, ahead of the forward passes by a
+/// bounded number; prepared pictures are put into batches, several requests together where they are small;
+/// when the last picture of a request has a vector or an error, its reply is finished. Higher priority goes
+/// first, then age.
 ///
-/// A policy without actors, clocks or threads: the caller does what it is told, says when it is done, and brings the time.
+/// A policy without actors, clocks or threads: the caller does what it is told, says when it is done, and
+/// brings the time.
 class batch_queue {
 public:
   using time_point = std::chrono::steady_clock::time_point;
@@ -45,8 +47,8 @@ public:
     preparation how;
   };
 
-  /// Pictures for one forward pass, and where their vectors go. The rows lie in the replies of the requests; `keep`
-  /// holds those, so that the batch may outlive them.
+  /// Pictures for one forward pass, and where their vectors go. The rows lie in the replies of the requests;
+  /// `keep` holds those, so that the batch may outlive them.
   struct batch {
     std::uint64_t id = 0;
     std::vector<place> where;
@@ -62,13 +64,13 @@ public:
 
   batch_queue(std::string service, model_info model, queue_limits limits = {});
 
-  // -- requests come ---------------------------------------------------------------------------------------------------
+  // -- requests come ----------------------------------------------------------------------------------------
 
   /// Takes a request in. Errors: invalid_argument (no pictures, or more than the queue could ever hold),
   /// unknown_variant, overloaded.
   result<request_id> admit(embed_request request, time_point now, time_point deadline);
 
-  // -- work goes out and comes back ------------------------------------------------------------------------------------
+  // -- work goes out and comes back -------------------------------------------------------------------------
 
   /// The next picture to prepare, or none: everything is under way, or enough is prepared ahead.
   std::optional<prepare_task> next_to_prepare();
@@ -76,8 +78,9 @@ public:
   /// A picture was prepared, or could not be.
   void prepared(place where, result<pixels> picture, std::chrono::microseconds took);
 
-  /// The next batch, or none. A batch goes out when it is full; or when it holds the last pictures of a request, so that
-  /// waiting would delay that one; or when nothing is being prepared, so that there is nothing to wait for.
+  /// The next batch, or none. A batch goes out when it is full; or when it holds the last pictures of a
+  /// request, so that waiting would delay that one; or when nothing is being prepared, so that there is
+  /// nothing to wait for.
   std::optional<batch> next_batch();
 
   /// A batch of one whose picture is still to be prepared.
@@ -86,18 +89,20 @@ public:
     batch work; ///< without the picture
   };
 
-  /// The picture of a request that is alone and has no other, to be prepared and embedded in one go: nobody is delayed by
-  /// that, and two changes of threads are saved. `embedded` says when it is done, and how it went.
+  /// The picture of a request that is alone and has no other, to be prepared and embedded in one go: nobody
+  /// is delayed by that, and two changes of threads are saved. `embedded` says when it is done, and how it
+  /// went.
   std::optional<lone_picture> next_lone();
 
   /// Whether `next_batch` would be a full one.
   bool full_batch_ready() const;
 
-  /// The forward pass of a batch is done, with an outcome for each of its pictures. `prepare_took` is for a lone one.
+  /// The forward pass of a batch is done, with an outcome for each of its pictures. `prepare_took` is for a
+  /// lone one.
   void embedded(std::uint64_t id, const std::vector<error>& outcomes, std::chrono::microseconds took,
                 std::chrono::microseconds prepare_took = {});
 
-  // -- replies go out --------------------------------------------------------------------------------------------------
+  // -- replies go out ---------------------------------------------------------------------------------------
 
   /// Replies that are complete, each handed out once.
   std::vector<finished> take_finished(time_point now);
@@ -114,7 +119,7 @@ public:
   /// The model is loaded: what the requests waited for that is told in their timing.
   void loaded(time_point now);
 
-  // -- draining --------------------------------------------------------------------------------------------------------
+  // -- draining ---------------------------------------------------------------------------------------------
 
   /// From now on only the requests admitted so far are worked on; later ones wait.
   void hold_new();
@@ -125,7 +130,7 @@ public:
   /// No request admitted before `hold_new` is left.
   bool drained() const;
 
-  // -- properties ------------------------------------------------------------------------------------------------------
+  // -- properties -------------------------------------------------------------------------------------------
 
   bool empty() const { return requests_.empty(); }
   std::size_t images() const { return images_; } ///< that have no outcome yet

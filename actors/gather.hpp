@@ -7,13 +7,14 @@
 
 namespace vef {
 
-/// Collects the answers to several requests and delivers them together, in the order of the requests, when the last has
-/// come. An answer of many is put in place as a whole. Without requests it delivers at once.
-template <class T>
-class gathering {
+/// Collects the answers to several requests and delivers them together, in the order of the requests, when
+/// the last has come. An answer of many is put in place as a whole. Without requests it delivers at once.
+template <class T> class gathering {
 public:
   gathering(caf::typed_response_promise<std::vector<T>> promise, std::size_t expected)
-      : promise_(std::move(promise)), parts_(expected), open_(expected) {
+      : promise_(std::move(promise))
+      , parts_(expected)
+      , open_(expected) {
     if (open_ == 0) promise_.deliver(std::vector<T>{});
   }
 

@@ -16,7 +16,8 @@ public:
   using interface = governor_actor;
   static inline const char* name = "vef.governor";
 
-  explicit governor_machine(interface::pointer self) : self_(self) {}
+  explicit governor_machine(interface::pointer self)
+      : self_(self) {}
 
   interface::behavior_type make_behavior(governor_options options) {
     options_ = std::move(options);
@@ -24,9 +25,13 @@ public:
     for (const auto& [device, bytes] : options_.capacity) ledger_.set_capacity(device, bytes);
     self_->set_down_handler([this](caf::down_msg& msg) { on_model_died(msg); });
     return {
-        [this](reserve_atom, const memory_claim& claim, const model_actor& model) { return reserve(claim, model); },
+        [this](reserve_atom, const memory_claim& claim, const model_actor& model) {
+          return reserve(claim, model);
+        },
         [this](settle_atom, const memory_claim& claim) { return settle(claim); },
-        [this](release_atom, const memory_claim& claim) { release({claim.service, claim.model}); },
+        [this](release_atom, const memory_claim& claim) {
+          release({claim.service, claim.model});
+        },
         [this](unload_atom, const unload_request& request) { return unload(request); },
         [this](status_atom) { return ledger_.status(); },
     };
@@ -46,8 +51,8 @@ private:
   caf::result<void> settle(const memory_claim& measured) {
     auto estimated = ledger_.held_by(measured.service, measured.model);
     if (measured.bytes > 2 * estimated && measured.bytes - estimated > 64_MiB)
-      spdlog::warn("{}/{} holds {}, more than twice the {} that it was estimated at", measured.service, measured.model,
-                   format_bytes(measured.bytes), format_bytes(estimated));
+      spdlog::warn("{}/{} holds {}, more than twice the {} that it was estimated at", measured.service,
+                   measured.model, format_bytes(measured.bytes), format_bytes(estimated));
     return to_caf(ledger_.settle(measured));
   }
 
@@ -71,7 +76,8 @@ private:
   caf::result<std::vector<unload_report>> unload(const unload_request& request) {
     std::vector<std::pair<key, model_actor>> targets;
     for (const auto& [who, model] : holders_)
-      if ((request.service.empty() || request.service == who.first) && (request.model.empty() || request.model == who.second))
+      if ((request.service.empty() || request.service == who.first)
+          && (request.model.empty() || request.model == who.second))
         targets.emplace_back(who, model);
     auto reply = self_->make_response_promise<std::vector<unload_report>>();
     auto all = std::make_shared<gathering<unload_report>>(reply, targets.size());

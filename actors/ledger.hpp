@@ -8,21 +8,22 @@
 
 namespace vef {
 
-/// Who holds how much of which device's memory. Bytes are reserved before a load, become resident when they are measured,
-/// and go back when the model is gone; reserved + resident never exceeds a device's capacity.
+/// Who holds how much of which device's memory. Bytes are reserved before a load, become resident when they
+/// are measured, and go back when the model is gone; reserved + resident never exceeds a device's capacity.
 ///
 /// Pure bookkeeping: knows no actors, no clocks, and touches no memory.
 class ledger {
 public:
-  /// Adds a device or changes its capacity. Shrinking below what is held refuses further reservations and takes nothing.
+  /// Adds a device or changes its capacity. Shrinking below what is held refuses further reservations and
+  /// takes nothing.
   void set_capacity(const std::string& device, std::uint64_t bytes);
 
-  /// Sets bytes aside for a model that holds none on that device. Errors: over_budget, which says who holds what;
-  /// in_use if the model holds bytes already; invalid_argument for an unknown device.
+  /// Sets bytes aside for a model that holds none on that device. Errors: over_budget, which says who holds
+  /// what; in_use if the model holds bytes already; invalid_argument for an unknown device.
   result<void> reserve(const memory_claim& claim);
 
-  /// Turns a reservation into what the model was measured to hold. Errors: over_budget if there is no room for the
-  /// difference, and the reservation stays as it was; invalid_argument if there was none.
+  /// Turns a reservation into what the model was measured to hold. Errors: over_budget if there is no room
+  /// for the difference, and the reservation stays as it was; invalid_argument if there was none.
   result<void> settle(const memory_claim& measured);
 
   /// Gives back all that a model holds on all devices, and says how much that was.

@@ -17,7 +17,8 @@ std::uint64_t resident_bytes() {
 }
 
 std::uint64_t machine_memory_bytes() {
-  auto bytes = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  auto bytes =
+      static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   // Inside a container this is its own group; outside it says "max" or is not there.
   std::ifstream limit{"/sys/fs/cgroup/memory.max"};
   std::uint64_t group = 0;

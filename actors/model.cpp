@@ -16,18 +16,19 @@ namespace {
 using std::chrono::milliseconds;
 
 // Its own messages: a job is done, by number; look for expired requests.
-using model_self = extended<model_actor, void(prepared_atom, std::uint64_t), void(embedded_atom, std::uint64_t),
-                            void(loaded_atom), void(unloaded_atom), void(expire_atom)>;
+using model_self =
+    extended<model_actor, void(prepared_atom, std::uint64_t), void(embedded_atom, std::uint64_t),
+             void(loaded_atom), void(unloaded_atom), void(expire_atom)>;
 
-template <class T>
-using promise = caf::typed_response_promise<T>;
+template <class T> using promise = caf::typed_response_promise<T>;
 
 class model_state_machine {
 public:
   using interface = model_self;
   static inline const char* name = "vef.model";
 
-  explicit model_state_machine(interface::pointer self) : self_(self) {}
+  explicit model_state_machine(interface::pointer self)
+      : self_(self) {}
   ~model_state_machine() { give_away(std::move(model_)); }
 
   interface::behavior_type make_behavior(model_setup setup) {
@@ -36,7 +37,8 @@ public:
     status_.service = setup_.service;
     status_.model = setup_.info.id;
     self_->set_exit_handler([this](caf::exit_msg& msg) { stop(msg.reason); });
-    self_->set_down_handler([this](caf::down_msg& msg) { stop(msg.reason); }); // of the service: nobody outlives it
+    self_->set_down_handler(
+        [this](caf::down_msg& msg) { stop(msg.reason); }); // of the service: nobody outlives it
     self_->monitor(setup_.owner);
     return {
         [this](embed_atom, embed_request& request) { return embed(std::move(request)); },
@@ -52,7 +54,7 @@ public:
   }
 
 private:
-  // -- requests --------------------------------------------------------------------------------------------------------
+  // -- requests ---------------------------------------------------------------------------------------------
 
   caf::result<embed_reply> embed(embed_request request) {
     auto now = self_->clock().now();
@@ -99,16 +101,18 @@ private:
     return x;
   }
 
-  // -- work: pictures to preparers, batches to lanes, vectors to whoever asked -----------------------------------------
+  // -- work: pictures to preparers, batches to lanes, vectors to whoever asked ------------------------------
 
   void pump() {
     if (model_ && !unloading_)
-      if (auto lone = queue_->next_lone()) start(std::move(lone->work), prepare_job{std::move(lone->task), setup_.options.decode});
+      if (auto lone = queue_->next_lone())
+        start(std::move(lone->work), prepare_job{std::move(lone->task), setup_.options.decode});
     while (auto task = queue_->next_to_prepare()) start(std::move(*task));
     // One batch per lane, and one more that is full, so that a lane finds work when it is done.
     auto serving = model_ && !unloading_;
     auto most = std::min(setup_.work.lanes->width(), serving ? model_->concurrency() : 0u);
-    while (serving && (embedding_.size() < most || (embedding_.size() == most && queue_->full_batch_ready()))) {
+    while (serving
+           && (embedding_.size() < most || (embedding_.size() == most && queue_->full_batch_ready()))) {
       auto batch = queue_->next_batch();
       if (!batch) break;
       start(std::move(*batch));
@@ -151,12 +155,14 @@ private:
   void on_embedded(std::uint64_t id) {
     auto job = embedding_.extract(id).mapped();
     ++status_.batches;
-    queue_->embedded(job->batch.id, job->outcomes, job->took, job->first ? job->first->took : std::chrono::microseconds{});
+    queue_->embedded(job->batch.id, job->outcomes, job->took,
+                     job->first ? job->first->took : std::chrono::microseconds{});
     pump();
   }
 
   void answer(batch_queue::finished& done) {
-    auto failed = static_cast<std::uint64_t>(std::ranges::count_if(done.reply.outcomes, &error::operator bool));
+    auto failed =
+        static_cast<std::uint64_t>(std::ranges::count_if(done.reply.outcomes, &error::operator bool));
     status_.failures += failed;
     status_.images += done.reply.outcomes.size() - failed;
     status_.last_used = wall_clock();
@@ -168,7 +174,7 @@ private:
       if (auto reply = replies_.extract(id)) reply.mapped().deliver(to_caf(why));
   }
 
-  // -- deadlines -------------------------------------------------------------------------------------------------------
+  // -- deadlines --------------------------------------------------------------------------------------------
 
   // Timers can't be cancelled: one is pending for the nearest deadline, and a nearer one adds another.
   void arm_expiry() {
@@ -186,9 +192,11 @@ private:
     pump();
   }
 
-  // -- loading ---------------------------------------------------------------------------------------------------------
+  // -- loading ----------------------------------------------------------------------------------------------
 
-  bool is_absent() const { return status_.state == model_state::absent || status_.state == model_state::failed; }
+  bool is_absent() const {
+    return status_.state == model_state::absent || status_.state == model_state::failed;
+  }
 
   // Asks the service for a place and the governor for memory, then a worker for the load.
   void load_if_absent() {
@@ -197,14 +205,26 @@ private:
     status_.bytes_estimated = setup_.info.memory_estimate;
     auto life = ++load_;
     self_->request(setup_.owner, setup_.options.admission_timeout, reserve_atom_v, setup_.info.id)
-        .then([this, life] { if (life == load_) reserve(); },
-              [this, life](caf::error& why) { if (life == load_) on_load_failed(from_caf(why)); });
+        .then(
+            [this, life] {
+              if (life == load_) reserve();
+            },
+            [this, life](caf::error& why) {
+              if (life == load_) on_load_failed(from_caf(why));
+            });
   }
 
   void reserve() {
-    self_->request(setup_.governor, setup_.options.admission_timeout, reserve_atom_v, claim(status_.bytes_estimated), public_handle())
-        .then([this, life = load_] { if (life == load_) start_load(); },
-              [this, life = load_](caf::error& why) { if (life == load_) on_load_failed(from_caf(why)); });
+    self_
+        ->request(setup_.governor, setup_.options.admission_timeout, reserve_atom_v,
+                  claim(status_.bytes_estimated), public_handle())
+        .then(
+            [this, life = load_] {
+              if (life == load_) start_load();
+            },
+            [this, life = load_](caf::error& why) {
+              if (life == load_) on_load_failed(from_caf(why));
+            });
   }
 
   void start_load() {
@@ -237,8 +257,9 @@ private:
     status_.tier = model_->tier();
     status_.loaded_at = wall_clock();
     status_.last_error = {};
-    spdlog::info("loaded {}/{} in {} ms: {} ({} estimated)", setup_.service, setup_.info.id, status_.load_time.count() / 1000,
-                 format_bytes(bytes), format_bytes(status_.bytes_estimated));
+    spdlog::info("loaded {}/{} in {} ms: {} ({} estimated)", setup_.service, setup_.info.id,
+                 status_.load_time.count() / 1000, format_bytes(bytes),
+                 format_bytes(status_.bytes_estimated));
     set_state(waiting_for_unload_.empty() ? model_state::ready : model_state::draining);
     queue_->loaded(self_->clock().now());
     for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(status());
@@ -255,10 +276,11 @@ private:
     fail_requests(why);
   }
 
-  // -- unloading -------------------------------------------------------------------------------------------------------
+  // -- unloading --------------------------------------------------------------------------------------------
 
   void unload_if_drained() {
-    if (waiting_for_unload_.empty() || unloading_ || !model_ || status_.state != model_state::draining) return;
+    if (waiting_for_unload_.empty() || unloading_ || !model_ || status_.state != model_state::draining)
+      return;
     if (!queue_->drained() || !embedding_.empty()) return;
     unloading_ = std::make_shared<unload_job>();
     unloading_->model = std::move(model_);
@@ -275,8 +297,8 @@ private:
     done.bytes_expected = status_.bytes;
     done.bytes_returned = job->bytes_returned;
     done.took = job->took;
-    spdlog::info("unloaded {}/{} in {} ms: {} of {} came back", setup_.service, setup_.info.id, job->took.count() / 1000,
-                 format_bytes(job->bytes_returned), format_bytes(status_.bytes));
+    spdlog::info("unloaded {}/{} in {} ms: {} of {} came back", setup_.service, setup_.info.id,
+                 job->took.count() / 1000, format_bytes(job->bytes_returned), format_bytes(status_.bytes));
     become_absent(model_state::absent);
     for (auto& reply : std::exchange(waiting_for_unload_, {})) reply.deliver(done);
     queue_->release();
@@ -292,7 +314,7 @@ private:
     self_->send(setup_.owner, release_atom_v, setup_.info.id);
   }
 
-  // -- the end ---------------------------------------------------------------------------------------------------------
+  // -- the end ----------------------------------------------------------------------------------------------
 
   void stop(const caf::error& reason) {
     error why{errc::shutting_down, "service " + quoted(setup_.service) + " is being stopped"};
@@ -308,15 +330,19 @@ private:
     if (model) setup_.work.loaders->submit([held = std::move(model)](unsigned) mutable {});
   }
 
-  // -- small things ----------------------------------------------------------------------------------------------------
+  // -- small things -----------------------------------------------------------------------------------------
 
   void set_state(model_state state) { status_.state = state; }
 
-  unload_report report(error outcome) const { return {setup_.service, setup_.info.id, std::move(outcome), 0, 0, {}}; }
+  unload_report report(error outcome) const {
+    return {setup_.service, setup_.info.id, std::move(outcome), 0, 0, {}};
+  }
 
   memory_claim claim(std::uint64_t bytes) const { return {setup_.service, setup_.info.id, "host", bytes}; }
 
-  interface handle() const { return caf::actor_cast<interface>(self_); }
+  interface handle() const {
+    return caf::actor_cast<interface>(self_);
+  }
   model_actor public_handle() const { return caf::actor_cast<model_actor>(self_); }
 
   static timestamp wall_clock() {

@@ -20,11 +20,12 @@ struct model_options {
 };
 
 /// What a model asks its service before it loads, and tells it afterwards. Inside a process only.
-using slot_keeper_actor = extended<service_actor,
-    // May this model be in memory now? Answers when there is a place among `max_loaded_models`.
-    void(reserve_atom, std::string),
-    // The model is out of memory.
-    void(release_atom, std::string)>;
+using slot_keeper_actor =
+    extended<service_actor,
+             // May this model be in memory now? Answers when there is a place among `max_loaded_models`.
+             void(reserve_atom, std::string),
+             // The model is out of memory.
+             void(release_atom, std::string)>;
 
 struct model_setup {
   std::string service;
@@ -36,8 +37,9 @@ struct model_setup {
   model_options options;
 };
 
-/// Spawns the actor of one model of a catalog. It stays for as long as its service does: the model comes into memory with
-/// the first request and may leave and come back, and a request that arrives at any moment of that waits in the same queue.
+/// Spawns the actor of one model of a catalog. It stays for as long as its service does: the model comes into
+/// memory with the first request and may leave and come back, and a request that arrives at any moment of
+/// that waits in the same queue.
 ///
 ///     absent --request--> loading --> ready --unload--> draining --> absent
 ///                           |                                          |

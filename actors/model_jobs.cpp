@@ -12,8 +12,7 @@ namespace vef {
 namespace {
 
 /// The time that a call takes.
-template <class F>
-std::chrono::microseconds timed(F&& call) {
+template <class F> std::chrono::microseconds timed(F&& call) {
   auto start = std::chrono::steady_clock::now();
   call();
   return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - start);
@@ -38,8 +37,10 @@ void embed_job::run(unsigned threads) {
 
 bool embed_job::prepare_first() {
   first->run();
-  if (first->picture) batch.images.push_back(std::move(*first->picture));
-  else outcomes[0] = first->picture.error();
+  if (first->picture)
+    batch.images.push_back(std::move(*first->picture));
+  else
+    outcomes[0] = first->picture.error();
   return first->picture.has_value();
 }
 

@@ -7,8 +7,9 @@
 
 namespace vef {
 
-// What a model's actor has done by workers. Each job is a value that the actor and one worker share in turn: the actor
-// fills it in, the worker runs it and says so by a message, the actor reads it. None of them throws.
+// What a model's actor has done by workers. Each job is a value that the actor and one worker share in turn:
+// the actor fills it in, the worker runs it and says so by a message, the actor reads it. None of them
+// throws.
 
 /// Decodes and resizes one picture.
 struct prepare_job {
@@ -20,9 +21,9 @@ struct prepare_job {
   void run();
 };
 
-/// Runs a model over a batch. A batch that fails is halved and tried again, down to single pictures: one that does not
-/// fit into memory as a whole may fit in parts, and one picture that a model chokes on costs the others nothing.
-/// A vector with a number that is not finite is an error in its place.
+/// Runs a model over a batch. A batch that fails is halved and tried again, down to single pictures: one that
+/// does not fit into memory as a whole may fit in parts, and one picture that a model chokes on costs the
+/// others nothing. A vector with a number that is not finite is an error in its place.
 struct embed_job {
   std::shared_ptr<loaded_model> model;
   std::optional<prepare_job> first; ///< of a lone picture, which is still to be prepared

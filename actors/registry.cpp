@@ -18,7 +18,8 @@ public:
   using interface = registry_actor;
   static inline const char* name = "vef.registry";
 
-  explicit registry_machine(interface::pointer self) : self_(self) {}
+  explicit registry_machine(interface::pointer self)
+      : self_(self) {}
 
   interface::behavior_type make_behavior(std::shared_ptr<const backend_types> types) {
     types_ = std::move(types);
@@ -32,7 +33,9 @@ public:
         [this](find_atom, const std::string& service) { return to_caf(find(service)); },
         [this](status_atom) { return status(); },
         [this](subscribe_atom, const listener_actor& listener) { subscribe(listener); },
-        [this](put_atom, service_status& status, const service_actor& handle) { put(std::move(status), handle); },
+        [this](put_atom, service_status& status, const service_actor& handle) {
+          put(std::move(status), handle);
+        },
         [this](put_atom, service_status& status) { put(std::move(status), {}); },
         [this](release_atom, const std::string& service) { release(service); },
     };
@@ -44,7 +47,7 @@ private:
     service_actor handle; // empty unless it runs
   };
 
-  // -- routing ---------------------------------------------------------------------------------------------------------
+  // -- routing ----------------------------------------------------------------------------------------------
 
   caf::result<embed_reply> embed(embed_request request) {
     auto target = request.service.empty() ? by_model(request.model) : find(request.service);
@@ -90,13 +93,14 @@ private:
     return out;
   }
 
-  // -- listing ---------------------------------------------------------------------------------------------------------
+  // -- listing ----------------------------------------------------------------------------------------------
 
   std::vector<catalog_entry> models() const {
     std::vector<catalog_entry> out;
     for (const auto& x : services_)
       if (x.handle)
-        for (const auto& info : x.status.catalog) out.push_back({x.status.name, info, info.id == x.status.default_model});
+        for (const auto& info : x.status.catalog)
+          out.push_back({x.status.name, info, info.id == x.status.default_model});
     return out;
   }
 
@@ -110,19 +114,20 @@ private:
         continue;
       }
       self_->request(services_[i].handle, status_timeout, status_atom_v)
-          .then([all, i, since = known.since](service_status& now) {
-            now.since = since;
-            all->put(i, {std::move(now)});
-          },
-                [all, i, known](caf::error& why) mutable {
-                  known.reason = from_caf(why);
-                  all->put(i, {std::move(known)});
-                });
+          .then(
+              [all, i, since = known.since](service_status& now) {
+                now.since = since;
+                all->put(i, {std::move(now)});
+              },
+              [all, i, known](caf::error& why) mutable {
+                known.reason = from_caf(why);
+                all->put(i, {std::move(known)});
+              });
     }
     return reply;
   }
 
-  // -- changes ---------------------------------------------------------------------------------------------------------
+  // -- changes ----------------------------------------------------------------------------------------------
 
   void put(service_status status, const service_actor& handle) {
     auto it = std::ranges::find(services_, status.name, [](const entry& x) { return x.status.name; });

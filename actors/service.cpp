@@ -22,7 +22,8 @@ public:
   using interface = slot_keeper_actor;
   static inline const char* name = "vef.service";
 
-  explicit service_machine(interface::pointer self) : self_(self) {}
+  explicit service_machine(interface::pointer self)
+      : self_(self) {}
 
   interface::behavior_type make_behavior(service_setup setup) {
     setup_ = std::move(setup);
@@ -42,7 +43,7 @@ public:
   }
 
 private:
-  // -- requests --------------------------------------------------------------------------------------------------------
+  // -- requests ---------------------------------------------------------------------------------------------
 
   caf::result<embed_reply> embed(embed_request request) {
     if (draining_) return to_caf(refusal());
@@ -99,17 +100,18 @@ private:
     auto open = std::make_shared<std::size_t>(models_.size());
     for (const auto& [id, handle] : models_)
       self_->request(handle, status_timeout, status_atom_v)
-          .then([=](model_status& one) mutable {
-            x->models.push_back(std::move(one));
-            if (--*open == 0) reply.deliver(std::move(*x));
-          },
-                [=](caf::error&) mutable {
-                  if (--*open == 0) reply.deliver(std::move(*x));
-                });
+          .then(
+              [=](model_status& one) mutable {
+                x->models.push_back(std::move(one));
+                if (--*open == 0) reply.deliver(std::move(*x));
+              },
+              [=](caf::error&) mutable {
+                if (--*open == 0) reply.deliver(std::move(*x));
+              });
     return reply;
   }
 
-  // -- models ----------------------------------------------------------------------------------------------------------
+  // -- models -----------------------------------------------------------------------------------------------
 
   const model_info* find(const std::string& id) const {
     for (const auto& info : setup_.catalog)
@@ -121,17 +123,21 @@ private:
     return {errc::unknown_model, unknown("model", id, ids_) + " (service " + quoted(setup_.spec.name) + ')'};
   }
 
-  error refusal() const { return {errc::shutting_down, "service " + quoted(setup_.spec.name) + " is being stopped"}; }
+  error refusal() const {
+    return {errc::shutting_down, "service " + quoted(setup_.spec.name) + " is being stopped"};
+  }
 
   // The actor of a model, made when it is first needed. The empty id is the default.
   result<model_actor> model(const std::string& wanted) {
-    if (ids_.empty()) return fail(errc::unknown_model, "service " + quoted(setup_.spec.name) + " offers no models");
+    if (ids_.empty())
+      return fail(errc::unknown_model, "service " + quoted(setup_.spec.name) + " offers no models");
     const auto& id = wanted.empty() ? ids_.front() : wanted;
     if (auto it = models_.find(id); it != models_.end()) return it->second;
     auto info = find(id);
     if (!info) return fail(unknown_id(id));
-    auto handle = spawn_model(self_->system(), {setup_.spec.name, *info, setup_.source, setup_.work,
-                                                caf::actor_cast<slot_keeper_actor>(self_), setup_.governor, setup_.models});
+    auto handle = spawn_model(self_->system(),
+                              {setup_.spec.name, *info, setup_.source, setup_.work,
+                               caf::actor_cast<slot_keeper_actor>(self_), setup_.governor, setup_.models});
     self_->monitor(handle);
     models_.emplace(id, handle);
     return handle;
@@ -148,14 +154,15 @@ private:
     for (auto it = models_.begin(); it != models_.end(); ++it) {
       if (it->second.address() != msg.source) continue;
       auto id = it->first;
-      if (!stopping_) spdlog::error("the actor of {}/{} died: {}", setup_.spec.name, id, from_caf(msg.reason).what);
+      if (!stopping_)
+        spdlog::error("the actor of {}/{} died: {}", setup_.spec.name, id, from_caf(msg.reason).what);
       models_.erase(it);
       release(id);
       break;
     }
   }
 
-  // -- places in memory ------------------------------------------------------------------------------------------------
+  // -- places in memory -------------------------------------------------------------------------------------
 
   caf::result<void> reserve(const std::string& id) {
     auto reply = self_->make_response_promise<void>();
@@ -172,7 +179,8 @@ private:
 
   void admit_waiting() {
     auto most = setup_.spec.max_loaded_models;
-    while (!waiting_.empty() && (most == 0 || occupied_.size() < most || occupied_.contains(waiting_.front().id))) {
+    while (!waiting_.empty()
+           && (most == 0 || occupied_.size() < most || occupied_.contains(waiting_.front().id))) {
       occupied_.insert(waiting_.front().id);
       deliver_done(waiting_.front().reply);
       waiting_.pop_front();
@@ -193,7 +201,7 @@ private:
     }
   }
 
-  // -- the end ---------------------------------------------------------------------------------------------------------
+  // -- the end ----------------------------------------------------------------------------------------------
 
   caf::result<std::vector<unload_report>> drain(milliseconds limit) {
     draining_ = true;
@@ -237,9 +245,12 @@ private:
 result<void> validate(const std::vector<model_info>& catalog) {
   std::set<std::string> seen;
   for (const auto& model : catalog) {
-    auto bad = [&](const std::string& why) { return fail(errc::invalid_config, "model " + quoted(model.id) + ": " + why); };
+    auto bad = [&](const std::string& why) {
+      return fail(errc::invalid_config, "model " + quoted(model.id) + ": " + why);
+    };
     if (model.id.empty()) return fail(errc::invalid_config, "a model of the catalog has no id");
-    if (!seen.insert(model.id).second) return fail(errc::duplicate_name, "the catalog lists model " + quoted(model.id) + " twice");
+    if (!seen.insert(model.id).second)
+      return fail(errc::duplicate_name, "the catalog lists model " + quoted(model.id) + " twice");
     if (model.embed_dim == 0) return bad("embed_dim is 0");
     if (auto good = validate(model.prepare); !good) return bad(good.error().what);
   }

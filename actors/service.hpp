@@ -13,11 +13,13 @@ struct service_setup {
   model_options models;
 };
 
-/// Refuses a catalog that no service could offer: empty or duplicate ids, vectors of length 0, an impossible preparation.
+/// Refuses a catalog that no service could offer: empty or duplicate ids, vectors of length 0, an impossible
+/// preparation.
 result<void> validate(const std::vector<model_info>& catalog);
 
-/// Spawns the actor of one service. It owns the backend and one actor for each model that was asked for so far, and keeps
-/// at most `max_loaded_models` of them in memory: a further one waits until the one least recently used has gone.
+/// Spawns the actor of one service. It owns the backend and one actor for each model that was asked for so
+/// far, and keeps at most `max_loaded_models` of them in memory: a further one waits until the one least
+/// recently used has gone.
 service_actor spawn_service(caf::actor_system& system, service_setup setup);
 
 } // namespace vef

@@ -51,8 +51,8 @@ struct worker_pool::core {
     thread_ended.notify_all();
   }
 
-  // Waking a thread takes longer than a short job: one that has just worked looks for more for a moment, and lets
-  // others have its core meanwhile.
+  // Waking a thread takes longer than a short job: one that has just worked looks for more for a moment, and
+  // lets others have its core meanwhile.
   void linger() const {
     if (lingering.count() == 0) return;
     auto end = std::chrono::steady_clock::now() + lingering;
@@ -63,7 +63,8 @@ struct worker_pool::core {
     try {
       work(threads);
     } catch (const std::exception& e) {
-      spdlog::critical("a job of {} threw '{}': whoever waits for it will wait until its deadline", name, e.what());
+      spdlog::critical("a job of {} threw '{}': whoever waits for it will wait until its deadline", name,
+                       e.what());
     } catch (...) {
       spdlog::critical("a job of {} threw: whoever waits for it will wait until its deadline", name);
     }
@@ -72,7 +73,9 @@ struct worker_pool::core {
 
 worker_pool::worker_pool(std::string name, unsigned width, unsigned cores, std::chrono::milliseconds patience,
                          std::chrono::microseconds lingering)
-    : core_(std::make_shared<core>()), width_(std::max(1u, width)), patience_(patience) {
+    : core_(std::make_shared<core>())
+    , width_(std::max(1u, width))
+    , patience_(patience) {
   core_->name = std::move(name);
   core_->width = width_;
   core_->cores = std::max(1u, cores);

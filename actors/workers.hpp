@@ -7,8 +7,9 @@
 
 namespace vef {
 
-/// Work that blocks or computes, and so must stay away from the scheduler's threads. It must not throw; it says that it
-/// is done by a message to whoever waits. `threads` is the number of cores that it has for itself.
+/// Work that blocks or computes, and so must stay away from the scheduler's threads. It must not throw; it
+/// says that it is done by a message to whoever waits. `threads` is the number of cores that it has for
+/// itself.
 using job = std::function<void(unsigned threads)>;
 
 /// Where jobs run. Tests put one in that runs them when told.
@@ -23,15 +24,16 @@ public:
   virtual unsigned width() const = 0;
 };
 
-/// Threads that run jobs. An idle pool gives one job all of its cores; a busy one runs a job per core: whoever starts is
-/// given cores / (jobs running or waiting), at least one.
+/// Threads that run jobs. An idle pool gives one job all of its cores; a busy one runs a job per core:
+/// whoever starts is given cores / (jobs running or waiting), at least one.
 ///
-/// The destructor drops what waits and lets what runs finish, but for no longer than `patience`: a thread that is
-/// stuck in foreign code can't be killed, so it is left behind with what it holds.
+/// The destructor drops what waits and lets what runs finish, but for no longer than `patience`: a thread
+/// that is stuck in foreign code can't be killed, so it is left behind with what it holds.
 class worker_pool final : public executor {
 public:
   /// `lingering`: how long a thread that has worked stays awake for more.
-  worker_pool(std::string name, unsigned width, unsigned cores, std::chrono::milliseconds patience = std::chrono::seconds{10},
+  worker_pool(std::string name, unsigned width, unsigned cores,
+              std::chrono::milliseconds patience = std::chrono::seconds{10},
               std::chrono::microseconds lingering = {});
   ~worker_pool() override;
   worker_pool(const worker_pool&) = delete;

@@ -21,15 +21,17 @@ struct embed_context {
 
 /// A model in memory. Its destructor unloads it: afterwards every byte that loading added is gone.
 ///
-/// Threads: `embed` runs on a lane, never on a scheduler thread of the actor system. At most `concurrency()` calls run at
-/// once, and none while the destructor runs. Exceptions that leave it become an `embed_failed` or `out_of_memory` error.
+/// Threads: `embed` runs on a lane, never on a scheduler thread of the actor system. At most `concurrency()`
+/// calls run at once, and none while the destructor runs. Exceptions that leave it become an `embed_failed`
+/// or `out_of_memory` error.
 class loaded_model {
 public:
   virtual ~loaded_model() = default;
 
-  /// Embeds prepared pictures: fills rows[i] from images[i]. All succeed or the call fails as a whole, since whatever
-  /// could be wrong with a single picture was found when it was prepared.
-  virtual result<void> embed(std::span<const pixels> images, vector_rows rows, const embed_context& context) = 0;
+  /// Embeds prepared pictures: fills rows[i] from images[i]. All succeed or the call fails as a whole, since
+  /// whatever could be wrong with a single picture was found when it was prepared.
+  virtual result<void> embed(std::span<const pixels> images, vector_rows rows,
+                             const embed_context& context) = 0;
 
   /// Bytes held, as measured after the load.
   virtual std::uint64_t memory_bytes() const = 0;
@@ -48,8 +50,8 @@ struct load_context {
 
 /// What a service is made from. A user's kind of model is a class that implements this.
 ///
-/// Threads: all calls come from one service, one after the other or at once (loads of different models run in parallel),
-/// and never from a scheduler thread. Exceptions that leave a call become an error.
+/// Threads: all calls come from one service, one after the other or at once (loads of different models run in
+/// parallel), and never from a scheduler thread. Exceptions that leave a call become an error.
 class backend {
 public:
   virtual ~backend() = default;
@@ -58,13 +60,16 @@ public:
   virtual std::vector<model_info> catalog() const = 0;
 
   /// Loads a model of the catalog. May take long.
-  virtual result<std::unique_ptr<loaded_model>> load(const model_info& model, const load_context& context) = 0;
+  virtual result<std::unique_ptr<loaded_model>> load(const model_info& model,
+                                                     const load_context& context) = 0;
 
-  /// Whether it is able to work, in its own judgement. Called on the health-check interval; must not take long.
+  /// Whether it is able to work, in its own judgement. Called on the health-check interval; must not take
+  /// long.
   virtual result<void> check() { return {}; }
 };
 
-/// What a backend is constructed with: the `settings` of its service's spec. A backend says which keys it knows.
+/// What a backend is constructed with: the `settings` of its service's spec. A backend says which keys it
+/// knows.
 using backend_settings = std::map<std::string, std::string>;
 
 } // namespace vef

@@ -8,10 +8,9 @@
 
 namespace vef {
 
-/// Calls what somebody else wrote and turns an exception that leaves it into an error: `out_of_memory` for bad_alloc,
-/// else `code`. `what` says what was tried.
-template <class F>
-auto guarded(errc code, const std::string& what, F&& call) noexcept -> decltype(call()) {
+/// Calls what somebody else wrote and turns an exception that leaves it into an error: `out_of_memory` for
+/// bad_alloc, else `code`. `what` says what was tried.
+template <class F> auto guarded(errc code, const std::string& what, F&& call) noexcept -> decltype(call()) {
   try {
     return call();
   } catch (const std::bad_alloc&) {

@@ -6,8 +6,8 @@
 
 namespace vef {
 
-/// A decoded picture: 8-bit R, G, B of each pixel, row by row, upright. Owned by whoever holds it; moved, not copied, on its
-/// way from the decoder to the forward pass.
+/// A decoded picture: 8-bit R, G, B of each pixel, row by row, upright. Owned by whoever holds it; moved, not
+/// copied, on its way from the decoder to the forward pass.
 struct pixels {
   std::uint32_t width = 0;
   std::uint32_t height = 0;

@@ -14,7 +14,8 @@ result<void> backend_types::add(std::string name, backend_metadata metadata, bac
   return {};
 }
 
-result<std::unique_ptr<backend>> backend_types::make(const std::string& name, const backend_settings& settings) const {
+result<std::unique_ptr<backend>> backend_types::make(const std::string& name,
+                                                     const backend_settings& settings) const {
   backend_factory factory;
   {
     std::lock_guard lock{mutex_};
@@ -27,7 +28,8 @@ result<std::unique_ptr<backend>> backend_types::make(const std::string& name, co
     factory = it->second.make;
   }
   // Outside the lock: a factory may take long.
-  return guarded(errc::load_failed, "cannot make a backend " + quoted(name), [&] { return factory(settings); });
+  return guarded(errc::load_failed, "cannot make a backend " + quoted(name),
+                 [&] { return factory(settings); });
 }
 
 std::vector<backend_metadata> backend_types::list() const {

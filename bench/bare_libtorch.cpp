@@ -14,7 +14,8 @@ struct bare_module::core {
   torch::jit::Module module;
 };
 
-bare_module::bare_module(const std::string& file) : core_(std::make_unique<core>()) {
+bare_module::bare_module(const std::string& file)
+    : core_(std::make_unique<core>()) {
   c10::InferenceMode guard;
   auto module = torch::jit::load(file, at::kCPU);
   module.eval();

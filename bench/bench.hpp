@@ -9,7 +9,7 @@
 namespace vef::bench {
 
 struct options {
-  bool quick = false; ///< a moment each: to see that they run
+  bool quick = false;   ///< a moment each: to see that they run
   unsigned threads = 0; ///< 0: all cores
 };
 
@@ -37,20 +37,18 @@ inline double median(std::vector<double> xs) {
   return xs.empty() ? 0 : xs[xs.size() / 2];
 }
 
-template <class F>
-double seconds(F&& work) {
+template <class F> double seconds(F&& work) {
   auto start = std::chrono::steady_clock::now();
   work();
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// Measures two things in turn, A B A B ..., so that a machine whose speed drifts favours neither. `a` and `b` return
-/// items per second.
+/// Measures two things in turn, A B A B ..., so that a machine whose speed drifts favours neither. `a` and
+/// `b` return items per second.
 struct paired {
   std::vector<double> a, b, ratios;
 
-  template <class A, class B>
-  static paired run(int rounds, A&& a, B&& b) {
+  template <class A, class B> static paired run(int rounds, A&& a, B&& b) {
     paired out;
     a(), b(); // warm
     for (int i = 0; i < rounds; ++i) {

@@ -11,8 +11,10 @@ int main(int argc, char** argv) {
   vef::bench::options options;
   for (int i = 1; i < argc; ++i) {
     std::string_view word = argv[i];
-    if (word == "--quick") options.quick = true;
-    else if (word == "--threads" && i + 1 < argc) options.threads = static_cast<unsigned>(std::atoi(argv[++i]));
+    if (word == "--quick")
+      options.quick = true;
+    else if (word == "--threads" && i + 1 < argc)
+      options.threads = static_cast<unsigned>(std::atoi(argv[++i]));
     else {
       std::fprintf(stderr, "usage: vef_bench [--quick] [--threads N]\n");
       return 2;

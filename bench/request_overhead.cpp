@@ -1,5 +1,5 @@
-// What does a request cost beyond its work? A model that does nothing, over a decoded picture that needs no resizing: by
-// direct calls in the caller's thread, and through the actors.
+// What does a request cost beyond its work? A model that does nothing, over a decoded picture that needs no
+// resizing: by direct calls in the caller's thread, and through the actors.
 #include "bench/bench.hpp"
 
 #include <vef/backends/image/prepare.hpp>
@@ -98,8 +98,10 @@ void request_overhead(const options& x) {
     together.push_back(through_actors(target, n, 16));
   }
   print({"direct call of prepare and embed", median(direct), "us"});
-  print({"overhead of the actors; one request at a time", median(alone) - median(direct), "us", "", 0, 0, "< 60 us"});
-  print({"overhead of the actors; 16 under way", median(together) - median(direct), "us", "", 0, 0, "< 60 us"});
+  print({"overhead of the actors; one request at a time", median(alone) - median(direct), "us", "", 0, 0,
+         "< 60 us"});
+  print(
+      {"overhead of the actors; 16 under way", median(together) - median(direct), "us", "", 0, 0, "< 60 us"});
 }
 
 } // namespace vef::bench

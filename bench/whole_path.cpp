@@ -1,8 +1,10 @@
-// What share of the machine's speed reaches the user? Images per second of the whole path (facade, actors, preparation,
-// batching, lanes) beside a loop around the same frozen module in one thread of the caller, both with the same cores.
+// What share of the machine's speed reaches the user? Images per second of the whole path (facade, actors,
+// preparation, batching, lanes) beside a loop around the same frozen module in one thread of the caller, both
+// with the same cores.
 //
-//   decoded   pictures as pixels, a little larger than the input: cropped and normalised on the way; the loop gets them ready made
-//   JPEG      pictures as files; the loop decodes, resizes, crops and normalises them itself before each batch
+//   decoded   pictures as pixels, a little larger than the input: cropped and normalised on the way; the loop
+//   gets them ready made JPEG      pictures as files; the loop decodes, resizes, crops and normalises them
+//   itself before each batch
 #include "bench/bare_libtorch.hpp"
 #include "bench/bench.hpp"
 
@@ -51,30 +53,35 @@ std::vector<float> normalized(const std::vector<pixels>& part, const preparation
   return out;
 }
 
-double bare_decoded(bare_module& module, const std::vector<image>& images, const preparation& how, std::size_t batches) {
+double bare_decoded(bare_module& module, const std::vector<image>& images, const preparation& how,
+                    std::size_t batches) {
   std::vector<pixels> part;
   for (std::size_t k = 0; k < batch; ++k) part.push_back(or_throw(prepare(images[k], how)));
   auto input = normalized(part, how);
   std::vector<float> vectors;
   auto took = seconds([&] {
-    for (std::size_t i = 0; i < batches; ++i) module.run(input, batch, static_cast<int>(part[0].width), vectors);
+    for (std::size_t i = 0; i < batches; ++i)
+      module.run(input, batch, static_cast<int>(part[0].width), vectors);
   });
   return static_cast<double>(batches * batch) / took;
 }
 
-double bare_files(bare_module& module, const std::vector<image>& images, const preparation& how, std::size_t batches) {
+double bare_files(bare_module& module, const std::vector<image>& images, const preparation& how,
+                  std::size_t batches) {
   std::vector<float> vectors;
   auto took = seconds([&] {
     for (std::size_t i = 0; i < batches; ++i) {
       std::vector<pixels> part;
-      for (std::size_t k = 0; k < batch; ++k) part.push_back(or_throw(prepare(images[(i * batch + k) % images.size()], how)));
+      for (std::size_t k = 0; k < batch; ++k)
+        part.push_back(or_throw(prepare(images[(i * batch + k) % images.size()], how)));
       module.run(normalized(part, how), batch, static_cast<int>(part[0].width), vectors);
     }
   });
   return static_cast<double>(batches * batch) / took;
 }
 
-/// The photographs scaled to the shorter side that the model's preparation scales to, so that only the crop is left.
+/// The photographs scaled to the shorter side that the model's preparation scales to, so that only the crop
+/// is left.
 std::vector<image> decoded(const std::vector<image>& files, preparation how) {
   how.crop_width = how.crop_height = 0;
   std::vector<image> out;
@@ -85,7 +92,8 @@ std::vector<image> decoded(const std::vector<image>& files, preparation how) {
   return out;
 }
 
-void measure(const subject& what, const options& x, unsigned threads, worker_counts work, const std::string& label) {
+void measure(const subject& what, const options& x, unsigned threads, worker_counts work,
+             const std::string& label) {
   runtime_options settings;
   settings.work = work;
   runtime runtime{settings};
@@ -96,21 +104,24 @@ void measure(const subject& what, const options& x, unsigned threads, worker_cou
   bare_module::set_threads(threads);
   bare_module module{what.file};
   std::vector<image> files;
-  for (const auto& entry : std::filesystem::directory_iterator{what.photos}) files.emplace_back(entry.path().string());
+  for (const auto& entry : std::filesystem::directory_iterator{what.photos})
+    files.emplace_back(entry.path().string());
   files.resize(std::min<std::size_t>(files.size(), 64));
   auto ready = decoded(files, model.prepare);
 
   auto rounds = x.quick ? 1 : 5;
   std::size_t batches = x.quick ? 2 : 12;
   auto threads_word = std::to_string(threads) + (threads == 1 ? " thread" : " threads");
-  auto from_pixels = paired::run(rounds, [&] { return path(target, ready, batches); },
-                                 [&] { return bare_decoded(module, ready, model.prepare, batches); });
+  auto from_pixels = paired::run(
+      rounds, [&] { return path(target, ready, batches); },
+      [&] { return bare_decoded(module, ready, model.prepare, batches); });
   print({model.id + ", decoded, " + label, median(from_pixels.a), "images/s", "bare loop, " + threads_word,
          median(from_pixels.b), median(from_pixels.ratios), ">= 0.97"});
-  auto from_files = paired::run(rounds, [&] { return path(target, files, batches); },
-                                [&] { return bare_files(module, files, model.prepare, batches); });
-  print({model.id + ", JPEG files, " + label, median(from_files.a), "images/s", "bare loop that decodes", median(from_files.b),
-         median(from_files.ratios)});
+  auto from_files = paired::run(
+      rounds, [&] { return path(target, files, batches); },
+      [&] { return bare_files(module, files, model.prepare, batches); });
+  print({model.id + ", JPEG files, " + label, median(from_files.a), "images/s", "bare loop that decodes",
+         median(from_files.b), median(from_files.ratios)});
 }
 
 } // namespace

@@ -15,14 +15,17 @@ void client(caf::event_based_actor* self, vef::instance vef, std::vector<vef::im
     std::printf("%s\n", vef::describe(vef::from_caf(why)).c_str());
     self->send(vef.supervisor, vef::shutdown_atom_v, std::chrono::milliseconds{5000});
   };
-  self->request(vef.supervisor, std::chrono::seconds{10}, vef::create_atom_v, vef::service_spec{.name = "descriptors"})
+  self->request(vef.supervisor, std::chrono::seconds{10}, vef::create_atom_v,
+                vef::service_spec{.name = "descriptors"})
       .then(
           [=](const vef::service_status&) {
-            self->request(vef.registry, std::chrono::seconds{30}, vef::embed_atom_v, vef::embed_request{.images = images})
+            self->request(vef.registry, std::chrono::seconds{30}, vef::embed_atom_v,
+                          vef::embed_request{.images = images})
                 .then(
                     [=](const vef::embed_reply& reply) {
                       for (const auto& outcome : reply.outcomes)
-                        std::printf("%s: %s\n", reply.model.c_str(), std::string{vef::to_string(outcome.code)}.c_str());
+                        std::printf("%s: %s\n", reply.model.c_str(),
+                                    std::string{vef::to_string(outcome.code)}.c_str());
                       self->send(vef.supervisor, vef::shutdown_atom_v, std::chrono::milliseconds{5000});
                     },
                     fail);

@@ -13,8 +13,10 @@ int main(int argc, char** argv) {
   // One row for each picture, in order: a vector or an error.
   auto rows = service.embed({argv + 1, argv + argc});
   for (const auto& row : rows)
-    if (row) std::printf("a vector of %zu numbers\n", row.vector().size());
-    else std::printf("%s\n", vef::describe(row.error()).c_str());
+    if (row)
+      std::printf("a vector of %zu numbers\n", row.vector().size());
+    else
+      std::printf("%s\n", vef::describe(row.error()).c_str());
 
   vef::or_throw(service.unload("descriptors-small"));
   return rows.all_ok() ? 0 : 1;

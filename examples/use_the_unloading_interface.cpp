@@ -9,7 +9,8 @@ void print(const char* what, const std::vector<vef::unload_report>& reports) {
   std::printf("%s: %zu unloaded\n", what, reports.size());
   for (const auto& x : reports)
     std::printf("  %s/%s: %s, %s expected\n", x.service.c_str(), x.model.c_str(),
-                std::string{vef::to_string(x.outcome.code)}.c_str(), vef::format_bytes(x.bytes_expected).c_str());
+                std::string{vef::to_string(x.outcome.code)}.c_str(),
+                vef::format_bytes(x.bytes_expected).c_str());
 }
 
 } // namespace

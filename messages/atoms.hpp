@@ -2,31 +2,32 @@
 
 #include <caf/type_id.hpp>
 
-// The verbs of the messages: `vef::embed_atom` is a type, `vef::embed_atom_v` its value. At most 10 characters.
+// The verbs of the messages: `vef::embed_atom` is a type, `vef::embed_atom_v` its value. At most 10
+// characters.
 CAF_BEGIN_TYPE_ID_BLOCK(vef_atoms, caf::first_custom_type_id)
-  // What anybody may say.
-  CAF_ADD_ATOM(vef_atoms, vef, backends_atom, "backends")
-  CAF_ADD_ATOM(vef_atoms, vef, create_atom, "create")
-  CAF_ADD_ATOM(vef_atoms, vef, drain_atom, "drain")
-  CAF_ADD_ATOM(vef_atoms, vef, embed_atom, "embed")
-  CAF_ADD_ATOM(vef_atoms, vef, event_atom, "event")
-  CAF_ADD_ATOM(vef_atoms, vef, find_atom, "find")
-  CAF_ADD_ATOM(vef_atoms, vef, load_atom, "load")
-  CAF_ADD_ATOM(vef_atoms, vef, models_atom, "models")
-  CAF_ADD_ATOM(vef_atoms, vef, put_atom, "put")
-  CAF_ADD_ATOM(vef_atoms, vef, release_atom, "release")
-  CAF_ADD_ATOM(vef_atoms, vef, reserve_atom, "reserve")
-  CAF_ADD_ATOM(vef_atoms, vef, settle_atom, "settle")
-  CAF_ADD_ATOM(vef_atoms, vef, shutdown_atom, "shutdown")
-  CAF_ADD_ATOM(vef_atoms, vef, status_atom, "status")
-  CAF_ADD_ATOM(vef_atoms, vef, stop_atom, "stop")
-  CAF_ADD_ATOM(vef_atoms, vef, subscribe_atom, "subscribe")
-  CAF_ADD_ATOM(vef_atoms, vef, unload_atom, "unload")
-  // What actors of one process say among themselves.
-  CAF_ADD_ATOM(vef_atoms, vef, embedded_atom, "embedded")
-  CAF_ADD_ATOM(vef_atoms, vef, expire_atom, "expire")
-  CAF_ADD_ATOM(vef_atoms, vef, loaded_atom, "loaded")
-  CAF_ADD_ATOM(vef_atoms, vef, made_atom, "made")
-  CAF_ADD_ATOM(vef_atoms, vef, prepared_atom, "prepared")
-  CAF_ADD_ATOM(vef_atoms, vef, unloaded_atom, "unloaded")
+// What anybody may say.
+CAF_ADD_ATOM(vef_atoms, vef, backends_atom, "backends")
+CAF_ADD_ATOM(vef_atoms, vef, create_atom, "create")
+CAF_ADD_ATOM(vef_atoms, vef, drain_atom, "drain")
+CAF_ADD_ATOM(vef_atoms, vef, embed_atom, "embed")
+CAF_ADD_ATOM(vef_atoms, vef, event_atom, "event")
+CAF_ADD_ATOM(vef_atoms, vef, find_atom, "find")
+CAF_ADD_ATOM(vef_atoms, vef, load_atom, "load")
+CAF_ADD_ATOM(vef_atoms, vef, models_atom, "models")
+CAF_ADD_ATOM(vef_atoms, vef, put_atom, "put")
+CAF_ADD_ATOM(vef_atoms, vef, release_atom, "release")
+CAF_ADD_ATOM(vef_atoms, vef, reserve_atom, "reserve")
+CAF_ADD_ATOM(vef_atoms, vef, settle_atom, "settle")
+CAF_ADD_ATOM(vef_atoms, vef, shutdown_atom, "shutdown")
+CAF_ADD_ATOM(vef_atoms, vef, status_atom, "status")
+CAF_ADD_ATOM(vef_atoms, vef, stop_atom, "stop")
+CAF_ADD_ATOM(vef_atoms, vef, subscribe_atom, "subscribe")
+CAF_ADD_ATOM(vef_atoms, vef, unload_atom, "unload")
+// What actors of one process say among themselves.
+CAF_ADD_ATOM(vef_atoms, vef, embedded_atom, "embedded")
+CAF_ADD_ATOM(vef_atoms, vef, expire_atom, "expire")
+CAF_ADD_ATOM(vef_atoms, vef, loaded_atom, "loaded")
+CAF_ADD_ATOM(vef_atoms, vef, made_atom, "made")
+CAF_ADD_ATOM(vef_atoms, vef, prepared_atom, "prepared")
+CAF_ADD_ATOM(vef_atoms, vef, unloaded_atom, "unloaded")
 CAF_END_TYPE_ID_BLOCK(vef_atoms)

@@ -12,7 +12,9 @@ bool shared_bytes::operator==(const shared_bytes& other) const noexcept {
 }
 
 matrix::matrix(std::size_t rows, std::size_t dim, std::shared_ptr<const std::vector<float>> values)
-    : rows_(rows), dim_(dim), values_(std::move(values)) {
+    : rows_(rows)
+    , dim_(dim)
+    , values_(std::move(values)) {
   if (this->values().size() != rows * dim) throw std::invalid_argument("vef::matrix: not rows x dim values");
 }
 

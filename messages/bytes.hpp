@@ -9,8 +9,8 @@
 
 namespace vef {
 
-/// Immutable bytes, shared by reference inside a process and copied only when they leave it. Safe to share between
-/// threads.
+/// Immutable bytes, shared by reference inside a process and copied only when they leave it. Safe to share
+/// between threads.
 class shared_bytes {
 public:
   shared_bytes() = default;
@@ -27,8 +27,8 @@ private:
   std::shared_ptr<const std::vector<std::uint8_t>> bytes_;
 };
 
-/// Row-major float32 numbers, one row per picture, shared by reference inside a process. Safe to share between threads.
-/// On the network: rows, dim, then the numbers as one block of little-endian bytes.
+/// Row-major float32 numbers, one row per picture, shared by reference inside a process. Safe to share
+/// between threads. On the network: rows, dim, then the numbers as one block of little-endian bytes.
 class matrix {
 public:
   matrix() = default;

@@ -1,8 +1,8 @@
 #pragma once
 
-// All that is particular to CAF 0.17 about messages and interfaces: how an interface is spelled, how a struct is
-// inspected, how errors cross the actor system, how a state class becomes an actor. A build against CAF 1.x changes this
-// file.
+// All that is particular to CAF 0.17 about messages and interfaces: how an interface is spelled, how a struct
+// is inspected, how errors cross the actor system, how a state class becomes an actor. A build against
+// CAF 1.x changes this file.
 
 #include <vef/messages/bytes.hpp>
 #include <vef/messages/errors.hpp>
@@ -30,26 +30,22 @@
 
 namespace vef {
 
-// -- interfaces -------------------------------------------------------------------------------------------------------
+// -- interfaces ---------------------------------------------------------------------------------------------
 
 namespace detail {
 
-template <class Signature>
-struct handler;
+template <class Signature> struct handler;
 
-template <class Out, class... In>
-struct handler<Out(In...)> {
+template <class Out, class... In> struct handler<Out(In...)> {
   using type = typename caf::replies_to<In...>::template with<Out>;
 };
 
-template <class... In>
-struct handler<void(In...)> {
-  using type = caf::reacts_to<In...>;
-};
+template <class... In> struct handler<void(In...)> { using type = caf::reacts_to<In...>; };
 
 } // namespace detail
 
-/// The handle of an actor that answers these messages: `actor_of<embed_reply(embed_atom, embed_request), ...>`.
+/// The handle of an actor that answers these messages: `actor_of<embed_reply(embed_atom, embed_request),
+/// ...>`.
 template <class... Signatures>
 using actor_of = caf::typed_actor<typename detail::handler<Signatures>::type...>;
 
@@ -57,13 +53,13 @@ using actor_of = caf::typed_actor<typename detail::handler<Signatures>::type...>
 template <class Actor, class... Signatures>
 using extended = typename Actor::template extend<typename detail::handler<Signatures>::type...>;
 
-// -- inspection -------------------------------------------------------------------------------------------------------
+// -- inspection ---------------------------------------------------------------------------------------------
 //
-// Most members travel as CAF has them. Those that it would copy slowly, wrongly or not at all have a wire type of their
-// own; floating point above all: CAF 0.17 converts it digit by digit and loops for ever on an infinity.
+// Most members travel as CAF has them. Those that it would copy slowly, wrongly or not at all have a wire
+// type of their own; floating point above all: CAF 0.17 converts it digit by digit and loops for ever on an
+// infinity.
 
-template <class T>
-struct wire {
+template <class T> struct wire {
   using type = T;
   static T& pack(T& x) { return x; }
   static bool unpack(T& from, T& to) {
@@ -72,8 +68,7 @@ struct wire {
   }
 };
 
-template <>
-struct wire<float> {
+template <> struct wire<float> {
   using type = std::uint32_t;
   static type pack(float x) { return std::bit_cast<type>(x); }
   static bool unpack(type from, float& to) {
@@ -82,8 +77,7 @@ struct wire<float> {
   }
 };
 
-template <>
-struct wire<double> {
+template <> struct wire<double> {
   using type = std::uint64_t;
   static type pack(double x) { return std::bit_cast<type>(x); }
   static bool unpack(type from, double& to) {
@@ -93,7 +87,7 @@ struct wire<double> {
 };
 
 template <class T>
-  requires std::is_enum_v<T>
+requires std::is_enum_v<T>
 struct wire<T> {
   using type = std::underlying_type_t<T>;
   static type pack(T x) { return static_cast<type>(x); }
@@ -103,8 +97,7 @@ struct wire<T> {
   }
 };
 
-template <class T, std::size_t N>
-struct wire<std::array<T, N>> {
+template <class T, std::size_t N> struct wire<std::array<T, N>> {
   using type = std::vector<typename wire<T>::type>;
   static type pack(std::array<T, N>& xs) {
     type out;
@@ -119,8 +112,7 @@ struct wire<std::array<T, N>> {
   }
 };
 
-template <class T>
-struct wire<std::optional<T>> {
+template <class T> struct wire<std::optional<T>> {
   using type = std::vector<typename wire<T>::type>; // none or one
   static type pack(std::optional<T>& x) {
     type out;
@@ -133,8 +125,7 @@ struct wire<std::optional<T>> {
   }
 };
 
-template <class Rep, class Period>
-struct wire<std::chrono::duration<Rep, Period>> {
+template <class Rep, class Period> struct wire<std::chrono::duration<Rep, Period>> {
   using type = std::int64_t;
   static type pack(std::chrono::duration<Rep, Period> x) { return static_cast<type>(x.count()); }
   static bool unpack(type from, std::chrono::duration<Rep, Period>& to) {
@@ -143,18 +134,18 @@ struct wire<std::chrono::duration<Rep, Period>> {
   }
 };
 
-template <class Clock, class Duration>
-struct wire<std::chrono::time_point<Clock, Duration>> {
+template <class Clock, class Duration> struct wire<std::chrono::time_point<Clock, Duration>> {
   using type = std::int64_t;
-  static type pack(std::chrono::time_point<Clock, Duration> x) { return wire<Duration>::pack(x.time_since_epoch()); }
+  static type pack(std::chrono::time_point<Clock, Duration> x) {
+    return wire<Duration>::pack(x.time_since_epoch());
+  }
   static bool unpack(type from, std::chrono::time_point<Clock, Duration>& to) {
     to = std::chrono::time_point<Clock, Duration>{Duration{from}};
     return true;
   }
 };
 
-template <>
-struct wire<shared_bytes> {
+template <> struct wire<shared_bytes> {
   using type = std::vector<std::uint8_t>;
   static type pack(const shared_bytes& x) { return {x.view().begin(), x.view().end()}; }
   static bool unpack(type& from, shared_bytes& to) {
@@ -163,8 +154,7 @@ struct wire<shared_bytes> {
   }
 };
 
-template <>
-struct wire<matrix> {
+template <> struct wire<matrix> {
   static_assert(std::endian::native == std::endian::little, "vectors travel as little-endian float32");
   using type = std::tuple<std::uint64_t, std::uint64_t, std::vector<std::uint8_t>>;
   static type pack(const matrix& x) {
@@ -176,7 +166,8 @@ struct wire<matrix> {
     auto& [rows, dim, raw] = from;
     // Divided, not multiplied: a peer's numbers may overflow.
     auto count = raw.size() / sizeof(float);
-    auto fits = raw.size() % sizeof(float) == 0 && (rows == 0 || dim == 0 ? count == 0 : count % rows == 0 && count / rows == dim);
+    auto fits = raw.size() % sizeof(float) == 0
+                && (rows == 0 || dim == 0 ? count == 0 : count % rows == 0 && count / rows == dim);
     if (!fits) return false;
     auto values = std::make_shared<std::vector<float>>(count);
     if (count > 0) std::memcpy(values->data(), raw.data(), raw.size());
@@ -186,42 +177,45 @@ struct wire<matrix> {
 };
 
 /// Inspects every message struct of ours, by its `fields()`.
-template <class Inspector, reflected T>
-typename Inspector::result_type inspect(Inspector& f, T& x) {
+template <class Inspector, reflected T> typename Inspector::result_type inspect(Inspector& f, T& x) {
   auto name = caf::meta::type_name(T::type_name.data());
   return std::apply(
       [&]<class... M>(field<T, M>... fields) {
         if constexpr (Inspector::reads_state) {
-          // Serialisers take a mutable object and leave it alone; what `pack` returns by value lives in the tuple.
+          // Serialisers take a mutable object and leave it alone; what `pack` returns by value lives in the
+          // tuple.
           std::tuple<decltype(wire<M>::pack(x.*fields.member))...> packed{wire<M>::pack(x.*fields.member)...};
           return std::apply([&](auto&... values) { return f(name, values...); }, packed);
         } else {
           std::tuple<typename wire<M>::type...> packed;
           auto unpack = [&]() -> caf::error {
-            auto good = std::apply([&](auto&... values) { return (wire<M>::unpack(values, x.*fields.member) && ...); }, packed);
+            auto good = std::apply(
+                [&](auto&... values) { return (wire<M>::unpack(values, x.*fields.member) && ...); }, packed);
             return good ? caf::error{} : caf::make_error(caf::sec::invalid_argument);
           };
-          return std::apply([&](auto&... values) { return f(name, values..., caf::meta::load_callback(unpack)); }, packed);
+          return std::apply(
+              [&](auto&... values) { return f(name, values..., caf::meta::load_callback(unpack)); }, packed);
         }
       },
       T::fields());
 }
 
-// -- errors -----------------------------------------------------------------------------------------------------------
+// -- errors -------------------------------------------------------------------------------------------------
 
 /// An error of ours as one of CAF's: category "vef", with the text as its context.
 caf::error to_caf(const error& x);
 
-/// An error of CAF's as one of ours: a lost receiver becomes `unavailable`, a request without an answer in time
-/// `deadline_exceeded`, what we do not know `internal` with CAF's words.
+/// An error of CAF's as one of ours: a lost receiver becomes `unavailable`, a request without an answer in
+/// time `deadline_exceeded`, what we do not know `internal` with CAF's words.
 error from_caf(const caf::error& x);
 
 /// What a handler returns for a result.
-template <class T>
-caf::result<T> to_caf(result<T> x) {
+template <class T> caf::result<T> to_caf(result<T> x) {
   if (!x) return to_caf(x.error());
-  if constexpr (std::is_void_v<T>) return caf::unit;
-  else return std::move(*x);
+  if constexpr (std::is_void_v<T>)
+    return caf::unit;
+  else
+    return std::move(*x);
 }
 
 /// Answers a request whose reply is nothing but "done".
@@ -229,10 +223,10 @@ inline void deliver_done(caf::typed_response_promise<void>& promise) {
   static_cast<caf::response_promise&>(promise).deliver(caf::unit);
 }
 
-// -- actors from state classes ----------------------------------------------------------------------------------------
+// -- actors from state classes ------------------------------------------------------------------------------
 
-/// Told of every exception that leaves a handler, of every error that ends an actor: its name and the words. Set once by
-/// whoever owns the log, before actors run; by default nothing is told.
+/// Told of every exception that leaves a handler, of every error that ends an actor: its name and the words.
+/// Set once by whoever owns the log, before actors run; by default nothing is told.
 using actor_failure_listener = void (*)(const char* actor, const std::string& what);
 void on_actor_failure(actor_failure_listener listener) noexcept;
 
@@ -266,8 +260,7 @@ run_state(typename State::interface::template stateful_pointer<State> self, Args
 ///     static inline const char* name = "...";
 ///     explicit State(interface::pointer self);
 ///     interface::behavior_type make_behavior(args...);
-template <class State, class Spawner, class... Args>
-auto spawn_state(Spawner& spawner, Args&&... args) {
+template <class State, class Spawner, class... Args> auto spawn_state(Spawner& spawner, Args&&... args) {
   return spawner.spawn(detail::run_state<State, std::decay_t<Args>...>, std::forward<Args>(args)...);
 }
 

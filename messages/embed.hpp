@@ -16,7 +16,7 @@ enum class priority : std::uint8_t { low, normal, high };
 /// Pictures to turn into vectors.
 struct embed_request {
   std::string service = {}; ///< empty: whichever service offers the model
-  std::string model = {};   ///< empty: the service's default, and of the first service if none is named either
+  std::string model = {}; ///< empty: the service's default, and of the first service if none is named either
   std::vector<image> images = {};
   std::string variant = "default";
   std::uint32_t batch_size = 0; ///< pictures in a forward pass; 0: as the model prefers
@@ -27,10 +27,11 @@ struct embed_request {
 
   static constexpr std::string_view type_name = "vef::embed_request";
   static constexpr auto fields() {
-    return std::tuple{field{"service", &embed_request::service},       field{"model", &embed_request::model},
-                      field{"images", &embed_request::images},         field{"variant", &embed_request::variant},
-                      field{"batch_size", &embed_request::batch_size}, field{"time_allowed", &embed_request::time_allowed},
-                      field{"priority", &embed_request::priority}};
+    return std::tuple{
+        field{"service", &embed_request::service},       field{"model", &embed_request::model},
+        field{"images", &embed_request::images},         field{"variant", &embed_request::variant},
+        field{"batch_size", &embed_request::batch_size}, field{"time_allowed", &embed_request::time_allowed},
+        field{"priority", &embed_request::priority}};
   }
 };
 

@@ -38,10 +38,10 @@ enum class errc : std::uint8_t {
   // Work that could not be done.
   load_failed,
   embed_failed,
-  out_of_memory,   ///< the machine or the device had no more memory
-  over_budget,     ///< the configured budget does not allow it
-  in_use,          ///< refused, because requests are under way
-  overloaded,      ///< a bounded queue is full
+  out_of_memory, ///< the machine or the device had no more memory
+  over_budget,   ///< the configured budget does not allow it
+  in_use,        ///< refused, because requests are under way
+  overloaded,    ///< a bounded queue is full
   deadline_exceeded,
   cancelled,
   shutting_down,
@@ -86,8 +86,7 @@ struct error {
 std::string describe(const error& x);
 
 /// A value or an error.
-template <class T>
-using result = tl::expected<T, error>;
+template <class T> using result = tl::expected<T, error>;
 
 /// `return fail(errc::corrupt_image, "cannot decode 'a.png': bad checksum");`
 [[nodiscard]] inline tl::unexpected<error> fail(errc code, std::string what) {
@@ -96,8 +95,8 @@ using result = tl::expected<T, error>;
 
 [[nodiscard]] inline tl::unexpected<error> fail(error x) { return tl::unexpected<error>{std::move(x)}; }
 
-/// Quotes a name or path for an error text: control characters and invalid bytes come out escaped, so that a hostile
-/// file name can't forge a second line of log.
+/// Quotes a name or path for an error text: control characters and invalid bytes come out escaped, so that a
+/// hostile file name can't forge a second line of log.
 std::string quoted(std::string_view text);
 
 } // namespace vef

@@ -23,8 +23,10 @@ struct image {
   std::uint32_t height = 0;
 
   image() = default;
-  image(std::string path) : name(std::move(path)) {}     // NOLINT: a path is a picture
-  image(const char* path) : name(path) {}                // NOLINT
+  image(std::string path)
+      : name(std::move(path)) {} // NOLINT: a path is a picture
+  image(const char* path)
+      : name(path) {} // NOLINT
 
   static image encoded(shared_bytes content, std::string name) {
     image x{std::move(name)};

@@ -5,15 +5,16 @@
 #include <vef/messages/embed.hpp>
 #include <vef/messages/status.hpp>
 
-// The interfaces of the actors that anybody may talk to, in the order in which a request meets them. Everything here
-// can cross the network. Errors are CAF errors of the category "vef"; `from_caf` reads them.
+// The interfaces of the actors that anybody may talk to, in the order in which a request meets them.
+// Everything here can cross the network. Errors are CAF errors of the category "vef"; `from_caf` reads them.
 
 namespace vef {
 
 /// One model of a service. Loads itself when it is first asked for something.
 using model_actor = actor_of<
-    // Embeds pictures: one vector or one error for each. Errors of the whole: unknown_variant, invalid_argument (no
-    // pictures, or more than the queue holds), overloaded, over_budget, load_failed, deadline_exceeded, shutting_down.
+    // Embeds pictures: one vector or one error for each. Errors of the whole: unknown_variant,
+    // invalid_argument (no pictures, or more than the queue holds), overloaded, over_budget, load_failed,
+    // deadline_exceeded, shutting_down.
     embed_reply(embed_atom, embed_request),
     // Loads the model and answers when it is ready. Concurrent loads join into one. Errors: as above.
     model_status(load_atom),
@@ -43,8 +44,8 @@ using listener_actor = actor_of<void(event_atom, registry_event)>;
 
 /// The front door: knows the backend types, the services and their models.
 using registry_actor = actor_of<
-    // Hands the pictures to the service that the request names, or to the first that offers the model. Errors:
-    // unknown_service, unknown_model, unavailable, and the service's.
+    // Hands the pictures to the service that the request names, or to the first that offers the model.
+    // Errors: unknown_service, unknown_model, unavailable, and the service's.
     embed_reply(embed_atom, embed_request),
     // All models of all running services.
     std::vector<catalog_entry>(models_atom),
@@ -56,9 +57,9 @@ using registry_actor = actor_of<
     std::vector<service_status>(status_atom),
     // Tells the listener of every change from now on, after one event for each service that is there.
     void(subscribe_atom, listener_actor),
-    // For the supervisor: a service is there or has changed state; one without a handle is known but not running.
-    void(put_atom, service_status, service_actor),
-    void(put_atom, service_status),
+    // For the supervisor: a service is there or has changed state; one without a handle is known but not
+    // running.
+    void(put_atom, service_status, service_actor), void(put_atom, service_status),
     // For the supervisor: a service is gone.
     void(release_atom, std::string)>;
 
@@ -66,54 +67,56 @@ using registry_actor = actor_of<
 using governor_actor = actor_of<
     // Sets bytes aside for a load by this model. Errors: over_budget, with who holds the memory.
     void(reserve_atom, memory_claim, model_actor),
-    // Replaces what was reserved by what was measured. Errors: over_budget if that is more than there is room for.
+    // Replaces what was reserved by what was measured. Errors: over_budget if that is more than there is room
+    // for.
     void(settle_atom, memory_claim),
     // The model is out of memory, or its load failed: gives back what it held.
     void(release_atom, memory_claim),
-    // Unloads one model, those of a service, or all: one report for each model that was in memory. Errors: for a
-    // named model or service that is not in memory an empty list.
+    // Unloads one model, those of a service, or all: one report for each model that was in memory. Errors:
+    // for a named model or service that is not in memory an empty list.
     std::vector<unload_report>(unload_atom, unload_request),
     // The ledger of every device.
     std::vector<device_memory>(status_atom)>;
 
 /// The root: starts services in the order of their needs and stops them in reverse.
 using supervisor_actor = actor_of<
-    // Makes a service and answers when it runs. Errors: duplicate_name, unknown_backend, unknown_service (a dependency),
-    // invalid_config, load_failed.
+    // Makes a service and answers when it runs. Errors: duplicate_name, unknown_backend, unknown_service (a
+    // dependency), invalid_config, load_failed.
     service_status(create_atom, service_spec),
     // Drains and stops a service. Errors: unknown_service, in_use if another one depends on it.
     std::vector<unload_report>(stop_atom, std::string),
     // All there is to know of this node.
     node_status(status_atom),
-    // Drains and stops everything in reverse order within the time given, then ends. Answers when all is stopped.
+    // Drains and stops everything in reverse order within the time given, then ends. Answers when all is
+    // stopped.
     void(shutdown_atom, std::chrono::milliseconds)>;
 
 } // namespace vef
 
 CAF_BEGIN_TYPE_ID_BLOCK(vef, caf::first_custom_type_id)
-  CAF_ADD_TYPE_ID(vef, (std::chrono::milliseconds))
-  CAF_ADD_TYPE_ID(vef, (std::vector<vef::backend_metadata>))
-  CAF_ADD_TYPE_ID(vef, (std::vector<vef::catalog_entry>))
-  CAF_ADD_TYPE_ID(vef, (std::vector<vef::device_memory>))
-  CAF_ADD_TYPE_ID(vef, (std::vector<vef::service_status>))
-  CAF_ADD_TYPE_ID(vef, (std::vector<vef::unload_report>))
-  CAF_ADD_TYPE_ID(vef, (vef::embed_reply))
-  CAF_ADD_TYPE_ID(vef, (vef::embed_request))
-  CAF_ADD_TYPE_ID(vef, (vef::governor_actor))
-  CAF_ADD_TYPE_ID(vef, (vef::listener_actor))
-  CAF_ADD_TYPE_ID(vef, (vef::memory_claim))
-  CAF_ADD_TYPE_ID(vef, (vef::model_actor))
-  CAF_ADD_TYPE_ID(vef, (vef::model_status))
-  CAF_ADD_TYPE_ID(vef, (vef::node_status))
-  CAF_ADD_TYPE_ID(vef, (vef::registry_actor))
-  CAF_ADD_TYPE_ID(vef, (vef::registry_event))
-  CAF_ADD_TYPE_ID(vef, (vef::service_actor))
-  CAF_ADD_TYPE_ID(vef, (vef::service_spec))
-  CAF_ADD_TYPE_ID(vef, (vef::service_status))
-  CAF_ADD_TYPE_ID(vef, (vef::supervisor_actor))
-  CAF_ADD_TYPE_ID(vef, (vef::unload_mode))
-  CAF_ADD_TYPE_ID(vef, (vef::unload_report))
-  CAF_ADD_TYPE_ID(vef, (vef::unload_request))
+CAF_ADD_TYPE_ID(vef, (std::chrono::milliseconds))
+CAF_ADD_TYPE_ID(vef, (std::vector<vef::backend_metadata>))
+CAF_ADD_TYPE_ID(vef, (std::vector<vef::catalog_entry>))
+CAF_ADD_TYPE_ID(vef, (std::vector<vef::device_memory>))
+CAF_ADD_TYPE_ID(vef, (std::vector<vef::service_status>))
+CAF_ADD_TYPE_ID(vef, (std::vector<vef::unload_report>))
+CAF_ADD_TYPE_ID(vef, (vef::embed_reply))
+CAF_ADD_TYPE_ID(vef, (vef::embed_request))
+CAF_ADD_TYPE_ID(vef, (vef::governor_actor))
+CAF_ADD_TYPE_ID(vef, (vef::listener_actor))
+CAF_ADD_TYPE_ID(vef, (vef::memory_claim))
+CAF_ADD_TYPE_ID(vef, (vef::model_actor))
+CAF_ADD_TYPE_ID(vef, (vef::model_status))
+CAF_ADD_TYPE_ID(vef, (vef::node_status))
+CAF_ADD_TYPE_ID(vef, (vef::registry_actor))
+CAF_ADD_TYPE_ID(vef, (vef::registry_event))
+CAF_ADD_TYPE_ID(vef, (vef::service_actor))
+CAF_ADD_TYPE_ID(vef, (vef::service_spec))
+CAF_ADD_TYPE_ID(vef, (vef::service_status))
+CAF_ADD_TYPE_ID(vef, (vef::supervisor_actor))
+CAF_ADD_TYPE_ID(vef, (vef::unload_mode))
+CAF_ADD_TYPE_ID(vef, (vef::unload_report))
+CAF_ADD_TYPE_ID(vef, (vef::unload_request))
 CAF_END_TYPE_ID_BLOCK(vef)
 
 namespace vef {

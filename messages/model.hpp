@@ -45,7 +45,7 @@ struct model_info {
   rating performance_rating = rating::balanced;
   std::string recommended_use = {};
   preparation prepare = {};
-  std::vector<tier_need> tiers = {};   ///< the ladder, lowest first; empty: one tier, `host`
+  std::vector<tier_need> tiers = {}; ///< the ladder, lowest first; empty: one tier, `host`
   std::uint32_t batch_size = 8;      ///< pictures in a forward pass unless a request says otherwise
   bool normalized = false;           ///< vectors have the length 1
 
@@ -95,9 +95,10 @@ struct backend_metadata {
 
   static constexpr std::string_view type_name = "vef::backend_metadata";
   static constexpr auto fields() {
-    return std::tuple{field{"name", &backend_metadata::name}, field{"description", &backend_metadata::description},
-                      field{"version", &backend_metadata::version}, field{"author", &backend_metadata::author},
-                      field{"tags", &backend_metadata::tags}};
+    return std::tuple{field{"name", &backend_metadata::name},
+                      field{"description", &backend_metadata::description},
+                      field{"version", &backend_metadata::version},
+                      field{"author", &backend_metadata::author}, field{"tags", &backend_metadata::tags}};
   }
 };
 

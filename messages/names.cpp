@@ -5,20 +5,20 @@ namespace vef {
 
 std::string_view to_string(rating x) noexcept {
   switch (x) {
-    case rating::fast: return "fast";
-    case rating::balanced: return "balanced";
-    case rating::accurate: return "accurate";
+  case rating::fast: return "fast";
+  case rating::balanced: return "balanced";
+  case rating::accurate: return "accurate";
   }
   return "unknown";
 }
 
 std::string_view to_string(tier x) noexcept {
   switch (x) {
-    case tier::absent: return "absent";
-    case tier::mapped: return "mapped";
-    case tier::packed: return "packed";
-    case tier::host: return "host";
-    case tier::device: return "device";
+  case tier::absent: return "absent";
+  case tier::mapped: return "mapped";
+  case tier::packed: return "packed";
+  case tier::host: return "host";
+  case tier::device: return "device";
   }
   return "unknown";
 }
@@ -29,23 +29,23 @@ std::string_view to_string(unload_mode x) noexcept {
 
 std::string_view to_string(model_state x) noexcept {
   switch (x) {
-    case model_state::absent: return "absent";
-    case model_state::loading: return "loading";
-    case model_state::ready: return "ready";
-    case model_state::draining: return "draining";
-    case model_state::failed: return "failed";
+  case model_state::absent: return "absent";
+  case model_state::loading: return "loading";
+  case model_state::ready: return "ready";
+  case model_state::draining: return "draining";
+  case model_state::failed: return "failed";
   }
   return "unknown";
 }
 
 std::string_view to_string(service_state x) noexcept {
   switch (x) {
-    case service_state::waiting: return "waiting";
-    case service_state::starting: return "starting";
-    case service_state::running: return "running";
-    case service_state::stopping: return "stopping";
-    case service_state::stopped: return "stopped";
-    case service_state::failed: return "failed";
+  case service_state::waiting: return "waiting";
+  case service_state::starting: return "starting";
+  case service_state::running: return "running";
+  case service_state::stopping: return "stopping";
+  case service_state::stopped: return "stopped";
+  case service_state::failed: return "failed";
   }
   return "unknown";
 }

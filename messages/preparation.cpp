@@ -43,7 +43,8 @@ result<preparation> with_variant(const preparation& x, std::string_view variant)
   auto known = std::ranges::find(variant_names(), variant) != variant_names().end();
   if (!known) return fail(errc::unknown_variant, unknown("variant", variant, variant_names()));
   if (width == 0)
-    return fail(errc::unknown_variant, "variant " + quoted(variant) + " needs a model with a fixed input size");
+    return fail(errc::unknown_variant,
+                "variant " + quoted(variant) + " needs a model with a fixed input size");
   y.width = width;
   y.height = height;
   y.crop_width = y.crop_height = 0;
@@ -66,7 +67,8 @@ result<preparation> with_variant(const preparation& x, std::string_view variant)
 result<void> validate(const preparation& x) {
   constexpr std::uint32_t limit = 16384;
   auto bad = [](const char* what) { return fail(errc::invalid_config, std::string{"preparation: "} + what); };
-  if (x.resize != resize_rule::none && (x.width == 0 || x.height == 0)) return bad("the size to resize to is 0");
+  if (x.resize != resize_rule::none && (x.width == 0 || x.height == 0))
+    return bad("the size to resize to is 0");
   if (x.width > limit || x.height > limit || x.crop_width > limit || x.crop_height > limit)
     return bad("a side is over 16384 pixels");
   if ((x.crop_width == 0) != (x.crop_height == 0)) return bad("only one side of the crop is given");
@@ -80,22 +82,22 @@ result<void> validate(const preparation& x) {
 
 std::string_view to_string(resize_rule x) noexcept {
   switch (x) {
-    case resize_rule::none: return "none";
-    case resize_rule::exact: return "exact";
-    case resize_rule::shortest_edge: return "shortest_edge";
-    case resize_rule::longest_edge: return "longest_edge";
+  case resize_rule::none: return "none";
+  case resize_rule::exact: return "exact";
+  case resize_rule::shortest_edge: return "shortest_edge";
+  case resize_rule::longest_edge: return "longest_edge";
   }
   return "unknown";
 }
 
 std::string_view to_string(interpolation x) noexcept {
   switch (x) {
-    case interpolation::nearest: return "nearest";
-    case interpolation::lanczos: return "lanczos";
-    case interpolation::bilinear: return "bilinear";
-    case interpolation::bicubic: return "bicubic";
-    case interpolation::box: return "box";
-    case interpolation::hamming: return "hamming";
+  case interpolation::nearest: return "nearest";
+  case interpolation::lanczos: return "lanczos";
+  case interpolation::bilinear: return "bilinear";
+  case interpolation::bicubic: return "bicubic";
+  case interpolation::box: return "box";
+  case interpolation::hamming: return "hamming";
   }
   return "unknown";
 }

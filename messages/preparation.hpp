@@ -19,12 +19,20 @@ enum class resize_rule : std::uint8_t {
 };
 
 /// Pillow's filters, under Pillow's numbers.
-enum class interpolation : std::uint8_t { nearest = 0, lanczos = 1, bilinear = 2, bicubic = 3, box = 4, hamming = 5 };
+enum class interpolation : std::uint8_t {
+  nearest = 0,
+  lanczos = 1,
+  bilinear = 2,
+  bicubic = 3,
+  box = 4,
+  hamming = 5
+};
 
 enum class channel_order : std::uint8_t { rgb, bgr };
 
-/// What a model expects of its pixels, in this order: resize, crop or pad, mirror; then, as float32 per channel,
-/// (value * scale - mean) / std, in `channels` order. `mean` and `std` are listed in `channels` order too.
+/// What a model expects of its pixels, in this order: resize, crop or pad, mirror; then, as float32 per
+/// channel, (value * scale - mean) / std, in `channels` order. `mean` and `std` are listed in `channels`
+/// order too.
 struct preparation {
   resize_rule resize = resize_rule::exact;
   std::uint32_t width = 224;
@@ -34,9 +42,9 @@ struct preparation {
 
   std::uint32_t crop_width = 0; ///< centre crop, padded with zeros where the picture is smaller; 0: no crop
   std::uint32_t crop_height = 0;
-  bool pad = false;   ///< what the crop adds takes `pad_colour` instead of zero
+  bool pad = false;                         ///< what the crop adds takes `pad_colour` instead of zero
   std::array<std::uint8_t, 3> pad_colour{}; ///< RGB
-  bool mirror = false; ///< left and right swapped
+  bool mirror = false;                      ///< left and right swapped
 
   channel_order channels = channel_order::rgb;
   double scale = 1.0 / 255.0;
@@ -47,13 +55,20 @@ struct preparation {
 
   static constexpr std::string_view type_name = "vef::preparation";
   static constexpr auto fields() {
-    return std::tuple{field{"resize", &preparation::resize},         field{"width", &preparation::width},
-                      field{"height", &preparation::height},         field{"filter", &preparation::filter},
-                      field{"antialias", &preparation::antialias},   field{"crop_width", &preparation::crop_width},
-                      field{"crop_height", &preparation::crop_height}, field{"pad", &preparation::pad},
-                      field{"pad_colour", &preparation::pad_colour}, field{"mirror", &preparation::mirror},
-                      field{"channels", &preparation::channels},     field{"scale", &preparation::scale},
-                      field{"mean", &preparation::mean},             field{"std", &preparation::std}};
+    return std::tuple{field{"resize", &preparation::resize},
+                      field{"width", &preparation::width},
+                      field{"height", &preparation::height},
+                      field{"filter", &preparation::filter},
+                      field{"antialias", &preparation::antialias},
+                      field{"crop_width", &preparation::crop_width},
+                      field{"crop_height", &preparation::crop_height},
+                      field{"pad", &preparation::pad},
+                      field{"pad_colour", &preparation::pad_colour},
+                      field{"mirror", &preparation::mirror},
+                      field{"channels", &preparation::channels},
+                      field{"scale", &preparation::scale},
+                      field{"mean", &preparation::mean},
+                      field{"std", &preparation::std}};
   }
 };
 
@@ -71,7 +86,8 @@ const std::vector<std::string>& variant_names();
 /// `x` changed for a variant. Errors: unknown_variant, with the nearest name.
 result<preparation> with_variant(const preparation& x, std::string_view variant);
 
-/// Refuses what no picture could be prepared by: sides of 0 or over 16384, a std of 0, numbers that are not finite.
+/// Refuses what no picture could be prepared by: sides of 0 or over 16384, a std of 0, numbers that are not
+/// finite.
 result<void> validate(const preparation& x);
 
 std::string_view to_string(resize_rule x) noexcept;

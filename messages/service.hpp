@@ -12,9 +12,9 @@ namespace vef {
 
 /// A named, configured instance of a backend, as somebody asks for it.
 struct service_spec {
-  std::string name;    ///< unique on its node
-  std::string backend = {}; ///< a registered backend type; empty: the same as `name`
-  std::vector<std::string> dependencies = {};          ///< services that must run first
+  std::string name;                           ///< unique on its node
+  std::string backend = {};                   ///< a registered backend type; empty: the same as `name`
+  std::vector<std::string> dependencies = {}; ///< services that must run first
   std::vector<std::string> required_capabilities = {}; ///< "cuda", "library:libfoo.so", "path:/srv/models"
   std::int32_t startup_priority = 5;                   ///< lower starts first among those that could start
   std::chrono::milliseconds health_check_interval{60000};
@@ -63,9 +63,9 @@ struct unload_request {
 struct unload_report {
   std::string service;
   std::string model;
-  error outcome;                      ///< `ok`: it is absent now
-  std::uint64_t bytes_expected = 0;   ///< what the ledger held for it
-  std::uint64_t bytes_returned = 0;   ///< by how much the memory of this process fell; other work blurs it
+  error outcome;                    ///< `ok`: it is absent now
+  std::uint64_t bytes_expected = 0; ///< what the ledger held for it
+  std::uint64_t bytes_returned = 0; ///< by how much the memory of this process fell; other work blurs it
   std::chrono::microseconds took{};
 
   bool operator==(const unload_report&) const = default;

@@ -6,8 +6,8 @@ namespace vef {
 
 using timestamp = std::chrono::time_point<std::chrono::system_clock, std::chrono::milliseconds>;
 
-/// The life of a model: absent -> loading -> ready -> draining -> absent; `failed` is absent with a reason, and the next
-/// request tries again.
+/// The life of a model: absent -> loading -> ready -> draining -> absent; `failed` is absent with a reason,
+/// and the next request tries again.
 enum class model_state : std::uint8_t { absent, loading, ready, draining, failed };
 
 enum class service_state : std::uint8_t { waiting, starting, running, stopping, stopped, failed };
@@ -17,16 +17,16 @@ struct model_status {
   std::string model;
   model_state state = model_state::absent;
   vef::tier tier = tier::absent;
-  std::uint64_t bytes = 0;          ///< resident, as measured; while loading: reserved
+  std::uint64_t bytes = 0;           ///< resident, as measured; while loading: reserved
   std::uint64_t bytes_estimated = 0; ///< what was reserved before the last load
-  timestamp loaded_at{};            ///< the epoch: never
+  timestamp loaded_at{};             ///< the epoch: never
   timestamp last_used{};
   std::uint64_t loads = 0;
   std::uint64_t requests = 0;
-  std::uint64_t images = 0; ///< that got a vector
+  std::uint64_t images = 0;   ///< that got a vector
   std::uint64_t failures = 0; ///< images that got an error
   std::uint64_t batches = 0;
-  std::uint32_t queued = 0; ///< images that wait or are being worked on
+  std::uint32_t queued = 0;              ///< images that wait or are being worked on
   std::chrono::microseconds load_time{}; ///< of the last load
   error last_error;
 
@@ -67,10 +67,11 @@ struct service_status {
 
   static constexpr std::string_view type_name = "vef::service_status";
   static constexpr auto fields() {
-    return std::tuple{field{"name", &service_status::name},       field{"backend", &service_status::backend},
-                      field{"state", &service_status::state},     field{"reason", &service_status::reason},
-                      field{"since", &service_status::since},     field{"default_model", &service_status::default_model},
-                      field{"catalog", &service_status::catalog}, field{"models", &service_status::models}};
+    return std::tuple{
+        field{"name", &service_status::name},       field{"backend", &service_status::backend},
+        field{"state", &service_status::state},     field{"reason", &service_status::reason},
+        field{"since", &service_status::since},     field{"default_model", &service_status::default_model},
+        field{"catalog", &service_status::catalog}, field{"models", &service_status::models}};
   }
 };
 
@@ -87,8 +88,8 @@ struct device_memory {
   static constexpr std::string_view type_name = "vef::device_memory";
   static constexpr auto fields() {
     return std::tuple{field{"device", &device_memory::device}, field{"capacity", &device_memory::capacity},
-                      field{"reserved", &device_memory::reserved}, field{"resident", &device_memory::resident},
-                      field{"claims", &device_memory::claims}};
+                      field{"reserved", &device_memory::reserved},
+                      field{"resident", &device_memory::resident}, field{"claims", &device_memory::claims}};
   }
 };
 

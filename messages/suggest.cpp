@@ -11,8 +11,8 @@ namespace vef {
 
 namespace {
 
-// How many letters must be changed, added, left out or swapped with their neighbour (optimal string alignment: Damerau's
-// distance without a second change of a swapped pair), case ignored.
+// How many letters must be changed, added, left out or swapped with their neighbour (optimal string
+// alignment: Damerau's distance without a second change of a swapped pair), case ignored.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   auto same = [](char x, char y) {
     return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
@@ -23,7 +23,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     next[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
       next[j] = std::min({row[j - 1] + (same(a[i - 1], b[j - 1]) ? 0 : 1), row[j] + 1, next[j - 1] + 1});
-      if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1])) next[j] = std::min(next[j], before[j - 2] + 1);
+      if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) && same(a[i - 2], b[j - 1]))
+        next[j] = std::min(next[j], before[j - 2] + 1);
     }
     before.swap(row);
     row.swap(next);

@@ -31,14 +31,16 @@ error from_caf(const caf::error& x) {
     auto known = x.code() < errc_count;
     return {known ? static_cast<errc>(x.code()) : errc::internal, context_of(x)};
   }
-  if (x.category() == caf::atom("exit")) return {errc::unavailable, "the actor asked is gone: " + caf::to_string(x)};
+  if (x.category() == caf::atom("exit"))
+    return {errc::unavailable, "the actor asked is gone: " + caf::to_string(x)};
   if (x.category() == caf::atom("system")) {
     switch (static_cast<caf::sec>(x.code())) {
-      case caf::sec::request_timeout: return {errc::deadline_exceeded, "no answer in time"};
-      case caf::sec::request_receiver_down: return {errc::unavailable, "the actor asked is gone"};
-      case caf::sec::cannot_connect_to_node:
-      case caf::sec::disconnect_during_handshake: return {errc::unavailable, "no connection: " + caf::to_string(x)};
-      default: break;
+    case caf::sec::request_timeout: return {errc::deadline_exceeded, "no answer in time"};
+    case caf::sec::request_receiver_down: return {errc::unavailable, "the actor asked is gone"};
+    case caf::sec::cannot_connect_to_node:
+    case caf::sec::disconnect_during_handshake:
+      return {errc::unavailable, "no connection: " + caf::to_string(x)};
+    default: break;
     }
   }
   return {errc::internal, caf::to_string(x)};

@@ -23,7 +23,8 @@ result<instance> spawn(caf::actor_system& system, instance_options options, work
   instance out;
   out.registry = spawn_registry(system, options.types);
   out.governor = spawn_governor(system, options.memory);
-  out.supervisor = spawn_supervisor(system, {options.types, std::move(work), out.registry, out.governor, options.models});
+  out.supervisor =
+      spawn_supervisor(system, {options.types, std::move(work), out.registry, out.governor, options.models});
   for (const auto& name : *order) {
     auto spec = std::ranges::find(options.services, name, &service_spec::name);
     if (spec->auto_start) caf::anon_send(out.supervisor, create_atom_v, *spec);

@@ -21,8 +21,8 @@ struct instance {
   governor_actor governor;
 };
 
-/// Puts vef into an actor system: the root and what it watches. The services of the options are being started when this
-/// returns. It ends when the supervisor is told `shutdown_atom`, or gets an exit message.
+/// Puts vef into an actor system: the root and what it watches. The services of the options are being started
+/// when this returns. It ends when the supervisor is told `shutdown_atom`, or gets an exit message.
 ///
 /// Before the system is made, its config needs `add_message_types(config)`.
 /// Errors: those of `start_order` for the services.

@@ -99,14 +99,15 @@ public:
   using interface = courier_actor;
   static inline const char* name = "vef.courier";
 
-  explicit courier(interface::pointer self) : self_(self) {}
+  explicit courier(interface::pointer self)
+      : self_(self) {}
 
   interface::behavior_type make_behavior(registry_actor registry, std::shared_ptr<open_futures> futures) {
     self_->delayed_send(self_, sweep, expire_atom_v);
     return {
         [this, registry, futures](embed_atom op, std::uint64_t ticket, embed_request& request) {
-          // Without a timeout of its own, which would wake the thread of the clock each time: the model answers at the
-          // request's deadline, and the sweep below fails what nobody answers.
+          // Without a timeout of its own, which would wake the thread of the clock each time: the model
+          // answers at the request's deadline, and the sweep below fails what nobody answers.
           self_->request(registry, caf::infinite, op, std::move(request))
               .then([futures, ticket](embed_reply& reply) { futures->succeed(ticket, std::move(reply)); },
                     [futures, ticket](caf::error& why) { futures->fail(ticket, from_caf(why)); });
@@ -126,7 +127,7 @@ private:
 
 } // namespace
 
-// -- embeddings --------------------------------------------------------------------------------------------------------
+// -- embeddings ---------------------------------------------------------------------------------------------
 
 embeddings::embeddings(vef::error why, std::size_t images) {
   reply_.outcomes.assign(images, why);
@@ -137,7 +138,7 @@ bool embeddings::all_ok() const noexcept {
   return std::ranges::none_of(reply_.outcomes, &vef::error::operator bool);
 }
 
-// -- the actor system behind the facade --------------------------------------------------------------------------------
+// -- the actor system behind the facade ---------------------------------------------------------------------
 
 struct runtime::core {
   struct config : caf::actor_system_config {
@@ -162,12 +163,17 @@ struct runtime::core {
     result<T> out = vef::fail(errc::internal, "no answer");
     caf::scoped_actor self{*system};
     auto failed = [&](caf::error& why) { out = vef::fail(from_caf(why)); };
-    if constexpr (std::is_void_v<T>) self->request(whom, limit, std::forward<Ts>(message)...).receive([&] { out = {}; }, failed);
-    else self->request(whom, limit, std::forward<Ts>(message)...).receive([&](T& x) { out = std::move(x); }, failed);
+    if constexpr (std::is_void_v<T>)
+      self->request(whom, limit, std::forward<Ts>(message)...).receive([&] { out = {}; }, failed);
+    else
+      self->request(whom, limit, std::forward<Ts>(message)...)
+          .receive([&](T& x) { out = std::move(x); }, failed);
     return out;
   }
 
-  result<service_actor> find(const std::string& name) { return ask<service_actor>(actors.registry, 10s, find_atom_v, name); }
+  result<service_actor> find(const std::string& name) {
+    return ask<service_actor>(actors.registry, 10s, find_atom_v, name);
+  }
 
   ~core() {
     futures->wait(shutdown_limit);
@@ -193,8 +199,8 @@ namespace {
 constexpr milliseconds control_limit = 30s; // for answers that need no model
 constexpr milliseconds work_limit = 11min;  // for loads and unloads, which have bounds of their own
 
-/// Waits for an answer. Being woken takes longer than a short request: for a moment the thread looks for itself, and lets
-/// others have its core meanwhile.
+/// Waits for an answer. Being woken takes longer than a short request: for a moment the thread looks for
+/// itself, and lets others have its core meanwhile.
 embeddings await(std::future<embeddings> answer) {
   for (auto end = std::chrono::steady_clock::now() + 100us; std::chrono::steady_clock::now() < end;) {
     if (answer.wait_for(0s) == std::future_status::ready) break;
@@ -205,7 +211,9 @@ embeddings await(std::future<embeddings> answer) {
 
 } // namespace
 
-runtime::runtime(runtime_options options) : backends_(options.backends), core_(std::make_unique<core>()) {
+runtime::runtime(runtime_options options)
+    : backends_(options.backends)
+    , core_(std::make_unique<core>()) {
   core_->shutdown_limit = options.shutdown_limit;
   instance_options x;
   x.types = options.backends;
@@ -218,10 +226,11 @@ runtime::runtime(runtime_options options) : backends_(options.backends), core_(s
 
 runtime::~runtime() = default;
 
-// -- services ----------------------------------------------------------------------------------------------------------
+// -- services -----------------------------------------------------------------------------------------------
 
 result<service> runtime::create(service_spec spec) {
-  auto made = core_->ask<service_status>(core_->actors.supervisor, work_limit, create_atom_v, std::move(spec));
+  auto made =
+      core_->ask<service_status>(core_->actors.supervisor, work_limit, create_atom_v, std::move(spec));
   if (!made) return fail(made.error());
   return service{this, made->name};
 }
@@ -238,13 +247,14 @@ result<void> runtime::remove(const std::string& name) {
   return {};
 }
 
-// -- embedding ---------------------------------------------------------------------------------------------------------
+// -- embedding ----------------------------------------------------------------------------------------------
 
 embeddings runtime::embed(embed_request request) { return await(embed_async(std::move(request))); }
 
 std::future<embeddings> runtime::embed_async(embed_request request) {
   // The model answers at the deadline; a little later nobody else will.
-  auto deadline = open_futures::clock::now() + request.time_allowed.value_or(model_options{}.time_allowed) + 10s;
+  auto deadline =
+      open_futures::clock::now() + request.time_allowed.value_or(model_options{}.time_allowed) + 10s;
   auto [ticket, future] = core_->futures->add(request.images.size(), deadline);
   caf::anon_send(core_->front, embed_atom_v, ticket, std::move(request));
   return std::move(future);
@@ -260,7 +270,7 @@ std::future<embeddings> service::embed_async(std::vector<image> images, embed_re
   return owner_->embed_async(std::move(options));
 }
 
-// -- models ------------------------------------------------------------------------------------------------------------
+// -- models -------------------------------------------------------------------------------------------------
 
 result<model_status> service::load(const std::string& model) const {
   auto handle = owner_->core_->find(name_);
@@ -285,15 +295,18 @@ result<std::vector<catalog_entry>> service::models() const {
 }
 
 result<std::vector<unload_report>> runtime::unload_all(unload_mode mode) {
-  return core_->ask<std::vector<unload_report>>(core_->actors.governor, work_limit, unload_atom_v, unload_request{.mode = mode});
+  return core_->ask<std::vector<unload_report>>(core_->actors.governor, work_limit, unload_atom_v,
+                                                unload_request{.mode = mode});
 }
 
 result<std::vector<unload_report>> runtime::unload_service(const std::string& name, unload_mode mode) {
   if (auto known = core_->find(name); !known) return fail(known.error());
-  return core_->ask<std::vector<unload_report>>(core_->actors.governor, work_limit, unload_atom_v, unload_request{name, {}, mode});
+  return core_->ask<std::vector<unload_report>>(core_->actors.governor, work_limit, unload_atom_v,
+                                                unload_request{name, {}, mode});
 }
 
-result<std::vector<unload_report>> runtime::unload_model(const std::string& name, const std::string& model, unload_mode mode) {
+result<std::vector<unload_report>> runtime::unload_model(const std::string& name, const std::string& model,
+                                                         unload_mode mode) {
   auto handle = core_->find(name);
   if (!handle) return fail(handle.error());
   return core_->ask<std::vector<unload_report>>(*handle, work_limit, unload_atom_v, model, mode);

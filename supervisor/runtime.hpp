@@ -16,7 +16,9 @@ namespace vef {
 /// An error as an exception, for callers who prefer those: see `or_throw`.
 class failure : public std::runtime_error {
 public:
-  explicit failure(vef::error x) : std::runtime_error(describe(x)), error_(std::move(x)) {}
+  explicit failure(vef::error x)
+      : std::runtime_error(describe(x))
+      , error_(std::move(x)) {}
   const vef::error& error() const noexcept { return error_; }
 
 private:
@@ -24,8 +26,7 @@ private:
 };
 
 /// The value, or a `failure` with the error's sentence.
-template <class T>
-T or_throw(result<T> x) {
+template <class T> T or_throw(result<T> x) {
   if (!x) throw failure{std::move(x.error())};
   if constexpr (!std::is_void_v<T>) return std::move(*x);
 }
@@ -43,7 +44,9 @@ public:
 
   private:
     friend class embeddings;
-    row(const embeddings* owner, std::size_t index) : owner_(owner), index_(index) {}
+    row(const embeddings* owner, std::size_t index)
+        : owner_(owner)
+        , index_(index) {}
     const embeddings* owner_;
     std::size_t index_;
   };
@@ -55,18 +58,28 @@ public:
     using iterator_category = std::input_iterator_tag;
 
     row operator*() const { return (*owner_)[index_]; }
-    iterator& operator++() { ++index_; return *this; }
-    iterator operator++(int) { auto old = *this; ++index_; return old; }
+    iterator& operator++() {
+      ++index_;
+      return *this;
+    }
+    iterator operator++(int) {
+      auto old = *this;
+      ++index_;
+      return old;
+    }
     bool operator==(const iterator& x) const { return index_ == x.index_; }
 
   private:
     friend class embeddings;
-    iterator(const embeddings* owner, std::size_t index) : owner_(owner), index_(index) {}
+    iterator(const embeddings* owner, std::size_t index)
+        : owner_(owner)
+        , index_(index) {}
     const embeddings* owner_;
     std::size_t index_;
   };
 
-  explicit embeddings(embed_reply reply) : reply_(std::move(reply)) {}
+  explicit embeddings(embed_reply reply)
+      : reply_(std::move(reply)) {}
 
   /// A request that failed as a whole: every picture carries its error.
   embeddings(vef::error why, std::size_t images);
@@ -97,7 +110,8 @@ struct runtime_options {
 
 class runtime;
 
-/// A running service of a runtime, which must outlive it. Copies are the same service. Safe to use from many threads.
+/// A running service of a runtime, which must outlive it. Copies are the same service. Safe to use from many
+/// threads.
 class service {
 public:
   const std::string& name() const noexcept { return name_; }
@@ -115,13 +129,15 @@ public:
 
 private:
   friend class runtime;
-  service(runtime* owner, std::string name) : owner_(owner), name_(std::move(name)) {}
+  service(runtime* owner, std::string name)
+      : owner_(owner)
+      , name_(std::move(name)) {}
   runtime* owner_;
   std::string name_;
 };
 
-/// vef for code that has no actors: an actor system of its own with everything in it. Blocking calls, and futures for
-/// embedding. Safe to use from many threads; never from within a backend.
+/// vef for code that has no actors: an actor system of its own with everything in it. Blocking calls, and
+/// futures for embedding. Safe to use from many threads; never from within a backend.
 class runtime {
 public:
   explicit runtime(runtime_options options = {});
@@ -152,7 +168,8 @@ public:
   std::future<embeddings> embed_async(embed_request request);
 
   result<std::vector<unload_report>> unload_all(unload_mode mode = unload_mode::when_done);
-  result<std::vector<unload_report>> unload_service(const std::string& service, unload_mode mode = unload_mode::when_done);
+  result<std::vector<unload_report>> unload_service(const std::string& service,
+                                                    unload_mode mode = unload_mode::when_done);
   result<std::vector<unload_report>> unload_model(const std::string& service, const std::string& model,
                                                   unload_mode mode = unload_mode::when_done);
 

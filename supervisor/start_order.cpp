@@ -16,13 +16,15 @@ result<specs_by_name> index(std::span<const service_spec> specs) {
   specs_by_name known;
   std::vector<std::string> names;
   for (const auto& spec : specs) {
-    if (!known.emplace(spec.name, &spec).second) return fail(errc::duplicate_name, "two services are named " + quoted(spec.name));
+    if (!known.emplace(spec.name, &spec).second)
+      return fail(errc::duplicate_name, "two services are named " + quoted(spec.name));
     names.push_back(spec.name);
   }
   for (const auto& spec : specs)
     for (const auto& need : spec.dependencies)
       if (!known.contains(need))
-        return fail(errc::unknown_service, "service " + quoted(spec.name) + " depends on an " + unknown("service", need, names));
+        return fail(errc::unknown_service,
+                    "service " + quoted(spec.name) + " depends on an " + unknown("service", need, names));
   return known;
 }
 
@@ -56,7 +58,8 @@ result<std::vector<std::string>> start_order(std::span<const service_spec> specs
     const service_spec* next = nullptr;
     for (const auto& name : left) {
       auto spec = known->at(name);
-      auto blocked = std::ranges::any_of(spec->dependencies, [&](const std::string& x) { return left.contains(x); });
+      auto blocked =
+          std::ranges::any_of(spec->dependencies, [&](const std::string& x) { return left.contains(x); });
       if (!blocked && (!next || spec->startup_priority < next->startup_priority)) next = spec;
     }
     if (!next) return fail(name_cycle(*known, left));

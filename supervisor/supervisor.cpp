@@ -30,13 +30,14 @@ struct make_job {
   std::vector<model_info> catalog;
 
   void run() {
-    source = guarded(errc::load_failed, "cannot start service " + quoted(spec.name), [this]() -> result<std::shared_ptr<backend>> {
-      auto made = types->make(spec.backend, spec.settings);
-      if (!made) return fail(made.error());
-      catalog = (*made)->catalog();
-      if (auto good = validate(catalog); !good) return fail(good.error());
-      return std::shared_ptr<backend>{std::move(*made)};
-    });
+    source = guarded(errc::load_failed, "cannot start service " + quoted(spec.name),
+                     [this]() -> result<std::shared_ptr<backend>> {
+                       auto made = types->make(spec.backend, spec.settings);
+                       if (!made) return fail(made.error());
+                       catalog = (*made)->catalog();
+                       if (auto good = validate(catalog); !good) return fail(good.error());
+                       return std::shared_ptr<backend>{std::move(*made)};
+                     });
   }
 };
 
@@ -45,7 +46,8 @@ public:
   using interface = supervisor_self;
   static inline const char* name = "vef.supervisor";
 
-  explicit supervisor_machine(interface::pointer self) : self_(self) {}
+  explicit supervisor_machine(interface::pointer self)
+      : self_(self) {}
 
   interface::behavior_type make_behavior(supervisor_setup setup) {
     setup_ = std::move(setup);
@@ -70,7 +72,7 @@ private:
     std::vector<caf::typed_response_promise<service_status>> waiting; // for the start
   };
 
-  // -- starting --------------------------------------------------------------------------------------------------------
+  // -- starting ---------------------------------------------------------------------------------------------
 
   caf::result<service_status> create(service_spec spec) {
     if (stopping_) return to_caf(error{errc::shutting_down, "the node is being stopped"});
@@ -126,7 +128,8 @@ private:
     x->status.catalog = job->catalog;
     x->status.default_model = job->catalog.empty() ? std::string{} : job->catalog.front().id;
     set_state(*x, service_state::running);
-    spdlog::info("service {} runs on backend {} with {} models", service, x->spec.backend, job->catalog.size());
+    spdlog::info("service {} runs on backend {} with {} models", service, x->spec.backend,
+                 job->catalog.size());
     for (auto& reply : std::exchange(x->waiting, {})) reply.deliver(x->status);
     start_what_can();
   }
@@ -135,26 +138,30 @@ private:
   void on_start_failed(child& x, const error& why) {
     // Whoever asked for it is told; what was given at the start has nobody to tell but the log.
     auto asked = std::ranges::any_of(x.waiting, [](auto& reply) { return reply.pending(); });
-    spdlog::log(asked ? spdlog::level::info : spdlog::level::err, "service {} did not start: {}", x.spec.name, describe(why));
+    spdlog::log(asked ? spdlog::level::info : spdlog::level::err, "service {} did not start: {}", x.spec.name,
+                describe(why));
     set_state(x, service_state::failed, why);
     auto failed = x.spec.name;
     for (auto& reply : std::exchange(x.waiting, {})) reply.deliver(to_caf(why));
     forget(failed);
     for (const auto& dependant : dependants_of(failed))
       if (auto y = find(dependant); y && y->status.state == service_state::waiting)
-        on_start_failed(*y, {errc::unavailable, "it needs service " + quoted(failed) + ", which did not start"});
+        on_start_failed(*y,
+                        {errc::unavailable, "it needs service " + quoted(failed) + ", which did not start"});
   }
 
-  // -- stopping --------------------------------------------------------------------------------------------------------
+  // -- stopping ---------------------------------------------------------------------------------------------
 
   caf::result<std::vector<unload_report>> stop(const std::string& service) {
     auto x = find(service);
     if (!x) return to_caf(error{errc::unknown_service, unknown("service", service, names())});
     if (auto users = dependants_of(service); !users.empty())
-      return to_caf(error{errc::in_use, "service " + quoted(service) + " is needed by " + quoted(users.front())});
+      return to_caf(
+          error{errc::in_use, "service " + quoted(service) + " is needed by " + quoted(users.front())});
     if (!x->handle) {
       for (auto& waiting : std::exchange(x->waiting, {}))
-        waiting.deliver(to_caf(error{errc::cancelled, "service " + quoted(service) + " was stopped before it ran"}));
+        waiting.deliver(
+            to_caf(error{errc::cancelled, "service " + quoted(service) + " was stopped before it ran"}));
       forget(service);
       return std::vector<unload_report>{};
     }
@@ -167,8 +174,7 @@ private:
   }
 
   // Lets a service finish what it has, then ends its actor.
-  template <class Then>
-  void drain(child& x, milliseconds limit, Then then) {
+  template <class Then> void drain(child& x, milliseconds limit, Then then) {
     set_state(x, service_state::stopping);
     auto handle = std::exchange(x.handle, nullptr);
     std::erase(started_, x.spec.name);
@@ -202,7 +208,8 @@ private:
   void stop_last() {
     if (started_.empty()) return end({});
     auto left = std::chrono::duration_cast<milliseconds>(deadline_ - self_->clock().now());
-    drain(*find(started_.back()), std::max(left, milliseconds{0}), [this](std::vector<unload_report>) { stop_last(); });
+    drain(*find(started_.back()), std::max(left, milliseconds{0}),
+          [this](std::vector<unload_report>) { stop_last(); });
   }
 
   void end(const caf::error& reason) {
@@ -214,7 +221,7 @@ private:
     self_->quit(reason);
   }
 
-  // -- watching --------------------------------------------------------------------------------------------------------
+  // -- watching ---------------------------------------------------------------------------------------------
 
   void on_down(const caf::down_msg& msg) {
     for (auto& x : children_) {
@@ -235,24 +242,26 @@ private:
     x->backends = setup_.types->list();
     auto reply = self_->make_response_promise<node_status>();
     self_->request(setup_.registry, status_timeout, status_atom_v)
-        .then([this, x, reply](std::vector<service_status>& services) {
-          x->services = std::move(services);
-          add_memory(x, reply);
-        },
-              [reply](caf::error& why) mutable { reply.deliver(std::move(why)); });
+        .then(
+            [this, x, reply](std::vector<service_status>& services) {
+              x->services = std::move(services);
+              add_memory(x, reply);
+            },
+            [reply](caf::error& why) mutable { reply.deliver(std::move(why)); });
     return reply;
   }
 
   void add_memory(const std::shared_ptr<node_status>& x, caf::typed_response_promise<node_status> reply) {
     self_->request(setup_.governor, status_timeout, status_atom_v)
-        .then([x, reply](std::vector<device_memory>& memory) mutable {
-          x->memory = std::move(memory);
-          reply.deliver(std::move(*x));
-        },
-              [reply](caf::error& why) mutable { reply.deliver(std::move(why)); });
+        .then(
+            [x, reply](std::vector<device_memory>& memory) mutable {
+              x->memory = std::move(memory);
+              reply.deliver(std::move(*x));
+            },
+            [reply](caf::error& why) mutable { reply.deliver(std::move(why)); });
   }
 
-  // -- small things ----------------------------------------------------------------------------------------------------
+  // -- small things -----------------------------------------------------------------------------------------
 
   child* find(const std::string& service) {
     auto it = std::ranges::find(children_, service, [](const child& x) { return x.spec.name; });
@@ -274,7 +283,8 @@ private:
   std::vector<std::string> dependants_of(const std::string& service) const {
     std::vector<std::string> out;
     for (const auto& x : children_)
-      if (std::ranges::find(x.spec.dependencies, service) != x.spec.dependencies.end()) out.push_back(x.spec.name);
+      if (std::ranges::find(x.spec.dependencies, service) != x.spec.dependencies.end())
+        out.push_back(x.spec.name);
     return out;
   }
 
@@ -282,8 +292,10 @@ private:
     x.status.state = state;
     x.status.reason = std::move(reason);
     x.status.since = now();
-    if (x.handle && state == service_state::running) self_->send(setup_.registry, put_atom_v, x.status, x.handle);
-    else self_->send(setup_.registry, put_atom_v, x.status);
+    if (x.handle && state == service_state::running)
+      self_->send(setup_.registry, put_atom_v, x.status, x.handle);
+    else
+      self_->send(setup_.registry, put_atom_v, x.status);
   }
 
   void forget(const std::string& service) {
@@ -297,7 +309,7 @@ private:
   interface::pointer self_;
   supervisor_setup setup_;
   timestamp started_at_;
-  std::list<child> children_; // a list: replies refer to its members while others come and go
+  std::list<child> children_;        // a list: replies refer to its members while others come and go
   std::vector<std::string> started_; // in the order of their starts
   std::vector<caf::typed_response_promise<void>> shutdown_replies_;
   caf::actor_clock::time_point deadline_;

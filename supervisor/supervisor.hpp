@@ -14,8 +14,8 @@ struct supervisor_setup {
   model_options models;
 };
 
-/// Spawns the root of a node: it makes services in the order of their needs, watches them, and stops them in reverse
-/// order. It ends the registry and the governor with itself.
+/// Spawns the root of a node: it makes services in the order of their needs, watches them, and stops them in
+/// reverse order. It ends the registry and the governor with itself.
 supervisor_actor spawn_supervisor(caf::actor_system& system, supervisor_setup setup);
 
 } // namespace vef

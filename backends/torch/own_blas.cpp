@@ -14,10 +14,10 @@ namespace vef {
 
 namespace {
 
-/// What the dynamic section of a loaded library says (System V ABI, chapter 5). Only 64-bit tables with addends are read:
-/// x86-64 and aarch64.
+/// What the dynamic section of a loaded library says (System V ABI, chapter 5). Only 64-bit tables with
+/// addends are read: x86-64 and aarch64.
 struct tables {
-  const ElfW(Sym)* symbols = nullptr;
+  const ElfW(Sym) * symbols = nullptr;
   const char* names = nullptr;
   std::span<const ElfW(Rela)> calls;   // DT_JMPREL
   std::span<const ElfW(Rela)> objects; // DT_RELA
@@ -25,7 +25,7 @@ struct tables {
 
 tables read_tables(const link_map& library) {
   tables out;
-  const ElfW(Rela)*calls = nullptr, *objects = nullptr;
+  const ElfW(Rela)* calls = nullptr, *objects = nullptr;
   std::size_t calls_size = 0, objects_size = 0;
   for (auto x = library.l_ld; x->d_tag != DT_NULL; ++x) {
     switch (x->d_tag) {

@@ -16,7 +16,8 @@ struct queue_fixture {
   batch_queue queue{"s", fake_model("m", 4), {.max_images = 100, .max_batch = 16, .ahead = 8}};
   batch_queue::time_point now{};
 
-  batch_queue::request_id admit(std::size_t images, priority p = priority::normal, std::chrono::milliseconds allowed = 60min) {
+  batch_queue::request_id admit(std::size_t images, priority p = priority::normal,
+                                std::chrono::milliseconds allowed = 60min) {
     embed_request x{.images = std::vector<image>(images, plain(1, 2, 3)), .priority = p};
     return queue.admit(std::move(x), now, now + allowed).value();
   }
@@ -214,7 +215,9 @@ TEST_CASE_METHOD(queue_fixture, "a deadline keeps what is done and fails the res
   queue.expire(now);
   auto done = queue.take_finished(now);
   REQUIRE(done.size() == 1);
-  CHECK(std::ranges::count_if(done[0].reply.outcomes, [](auto& x) { return x.code == errc::deadline_exceeded; }) == 2);
+  CHECK(
+      std::ranges::count_if(done[0].reply.outcomes, [](auto& x) { return x.code == errc::deadline_exceeded; })
+      == 2);
   CHECK(done[0].reply.vectors.row(0)[0] == 7);
   // What comes late is written into memory of its own and ignored.
   embed(*second);
@@ -271,40 +274,43 @@ TEST_CASE_METHOD(queue_fixture, "no order of events loses a picture or answers t
   for (int step = 0; step < 20000; ++step) {
     now += 1ms;
     switch (dice(6)) {
-      case 0: {
-        auto n = 1 + dice(9);
-        embed_request x{.images = std::vector<image>(n, plain(0, 0, 0))};
-        x.priority = static_cast<priority>(dice(3));
-        x.batch_size = static_cast<std::uint32_t>(dice(6));
-        if (auto id = queue.admit(std::move(x), now, now + std::chrono::milliseconds{dice(200)})) open[*id] = n, ++admitted;
-        break;
+    case 0: {
+      auto n = 1 + dice(9);
+      embed_request x{.images = std::vector<image>(n, plain(0, 0, 0))};
+      x.priority = static_cast<priority>(dice(3));
+      x.batch_size = static_cast<std::uint32_t>(dice(6));
+      if (auto id = queue.admit(std::move(x), now, now + std::chrono::milliseconds{dice(200)}))
+        open[*id] = n, ++admitted;
+      break;
+    }
+    case 1:
+      if (auto task = queue.next_to_prepare()) preparing.push_back(task->where);
+      break;
+    case 2:
+      if (!preparing.empty()) {
+        auto i = dice(preparing.size());
+        if (dice(5) == 0)
+          queue.prepared(preparing[i], fail(errc::corrupt_image, ""), 1us);
+        else
+          prepare(preparing[i], 2 + static_cast<std::uint32_t>(dice(2)));
+        preparing.erase(preparing.begin() + static_cast<std::ptrdiff_t>(i));
       }
-      case 1:
-        if (auto task = queue.next_to_prepare()) preparing.push_back(task->where);
-        break;
-      case 2:
-        if (!preparing.empty()) {
-          auto i = dice(preparing.size());
-          if (dice(5) == 0) queue.prepared(preparing[i], fail(errc::corrupt_image, ""), 1us);
-          else prepare(preparing[i], 2 + static_cast<std::uint32_t>(dice(2)));
-          preparing.erase(preparing.begin() + static_cast<std::ptrdiff_t>(i));
-        }
-        break;
-      case 3:
-        if (auto lone = queue.next_lone()) running.push_back(std::move(lone->work));
-        if (auto x = queue.next_batch()) running.push_back(std::move(*x));
-        break;
-      case 4:
-        if (!running.empty()) {
-          auto i = dice(running.size());
-          embed(running[i], dice(5) == 0 ? error{errc::embed_failed, ""} : error{});
-          running.erase(running.begin() + static_cast<std::ptrdiff_t>(i));
-        }
-        break;
-      case 5:
-        if (dice(4) == 0) queue.expire(now);
-        if (dice(10) == 0) dice(2) ? queue.hold_new() : queue.release();
-        break;
+      break;
+    case 3:
+      if (auto lone = queue.next_lone()) running.push_back(std::move(lone->work));
+      if (auto x = queue.next_batch()) running.push_back(std::move(*x));
+      break;
+    case 4:
+      if (!running.empty()) {
+        auto i = dice(running.size());
+        embed(running[i], dice(5) == 0 ? error{errc::embed_failed, ""} : error{});
+        running.erase(running.begin() + static_cast<std::ptrdiff_t>(i));
+      }
+      break;
+    case 5:
+      if (dice(4) == 0) queue.expire(now);
+      if (dice(10) == 0) dice(2) ? queue.hold_new() : queue.release();
+      break;
     }
     collect();
   }

@@ -9,7 +9,9 @@ TEST_CASE_METHOD(actor_fixture, "the governor unloads one model or those of a se
     for (auto& x : {s, t})
       for (auto id : {"a", "b"}) REQUIRE(embed(x, {plain(1, 1, 1)}, id));
   };
-  auto unload = [&](unload_request x) { return ask<std::vector<unload_report>>(governor, unload_atom_v, x).value().size(); };
+  auto unload = [&](unload_request x) {
+    return ask<std::vector<unload_report>>(governor, unload_atom_v, x).value().size();
+  };
   load_all();
   CHECK(unload({"s", "a"}) == 1);
   CHECK(control->alive == 3);

@@ -35,7 +35,8 @@ TEST_CASE_METHOD(small_machine, "a refusal says who holds the memory") {
   auto refused = book.reserve(claim("late", 31));
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == errc::over_budget);
-  CHECK(refused.error().what == "model 'late' needs 31 B of host, of which 30 B of 100 B are free; held by big (70 B)");
+  CHECK(refused.error().what
+        == "model 'late' needs 31 B of host, of which 30 B of 100 B are free; held by big (70 B)");
   CHECK(book.reserve(claim("late", 30)));
 }
 
@@ -72,9 +73,9 @@ TEST_CASE_METHOD(small_machine, "no sequence of claims exceeds the budget or los
   for (int step = 0; step < 20000; ++step) {
     auto model = models[dice(5)];
     switch (dice(3)) {
-      case 0: (void)book.reserve(claim(model, dice(60))); break;
-      case 1: (void)book.settle(claim(model, dice(60))); break;
-      case 2: book.release("s", model); break;
+    case 0: (void)book.reserve(claim(model, dice(60))); break;
+    case 1: (void)book.settle(claim(model, dice(60))); break;
+    case 2: book.release("s", model); break;
     }
     auto now = host();
     std::uint64_t sum = 0;

@@ -71,7 +71,9 @@ TEST_CASE_METHOD(actor_fixture, "a vector that is not finite is an error in its 
       return std::make_unique<bad_model>();
     }
   };
-  auto s = ending(spawn_service(system(), {{.name = "s"}, std::make_shared<bad_backend>(), {fake_model("a")}, work, governor, options}));
+  auto s = ending(spawn_service(
+      system(),
+      {{.name = "s"}, std::make_shared<bad_backend>(), {fake_model("a")}, work, governor, options}));
   auto reply = embed(s, {plain(1, 1, 1), plain(1, 1, 1)});
   REQUIRE(reply);
   CHECK(reply->outcomes[0].code == errc::embed_failed);
@@ -91,7 +93,8 @@ TEST_CASE_METHOD(actor_fixture, "concurrent loads of one model are one load") {
   CHECK(control->loads == 1);
 }
 
-TEST_CASE_METHOD(actor_fixture, "a load that fails fails its requests with the reason and the next one tries again") {
+TEST_CASE_METHOD(actor_fixture,
+                 "a load that fails fails its requests with the reason and the next one tries again") {
   auto s = make_service();
   control->on_load = []() -> result<void> { throw std::runtime_error("no such file"); };
   auto reply = embed(s, {plain(1, 1, 1)});
@@ -145,7 +148,8 @@ TEST_CASE_METHOD(actor_fixture, "an unload waits for the requests admitted befor
   REQUIRE(embed(s, {plain(1, 1, 1)}));
   auto reply = send<embed_reply>(s, embed_atom_v, request(std::vector<image>(9, plain(4, 4, 4))));
   act();
-  auto unloaded = send<std::vector<unload_report>>(s, unload_atom_v, std::string{"a"}, unload_mode::when_done);
+  auto unloaded =
+      send<std::vector<unload_report>>(s, unload_atom_v, std::string{"a"}, unload_mode::when_done);
   act();
   CHECK_FALSE(*unloaded);
   settle();
@@ -172,7 +176,8 @@ TEST_CASE_METHOD(actor_fixture, "a request at any step of an unload gets its vec
   REQUIRE(embed(s, {plain(1, 1, 1)}));
   // Each round lets the unload run for one step more before the request comes.
   for (int steps = 0; steps < 12; ++steps) {
-    auto unloaded = send<std::vector<unload_report>>(s, unload_atom_v, std::string{"a"}, unload_mode::when_done);
+    auto unloaded =
+        send<std::vector<unload_report>>(s, unload_atom_v, std::string{"a"}, unload_mode::when_done);
     for (int i = 0; i < steps; ++i) {
       act();
       loaders().run_one();
@@ -190,7 +195,8 @@ TEST_CASE_METHOD(actor_fixture, "an unload while the model is loading happens af
   auto s = make_service();
   auto loaded = send<model_status>(s, load_atom_v, std::string{});
   act();
-  auto unloaded = send<std::vector<unload_report>>(s, unload_atom_v, std::string{"a"}, unload_mode::when_done);
+  auto unloaded =
+      send<std::vector<unload_report>>(s, unload_atom_v, std::string{"a"}, unload_mode::when_done);
   settle();
   REQUIRE((*loaded && *unloaded));
   CHECK(**loaded);
@@ -230,9 +236,11 @@ TEST_CASE_METHOD(actor_fixture, "requests of many clients share forward passes")
   REQUIRE(embed(s, {plain(1, 1, 1)}));
   control->batches.clear();
   std::vector<answer<embed_reply>> replies;
-  for (std::uint8_t i = 0; i < 8; ++i) replies.push_back(send<embed_reply>(s, embed_atom_v, request({plain(i, i, i)})));
+  for (std::uint8_t i = 0; i < 8; ++i)
+    replies.push_back(send<embed_reply>(s, embed_atom_v, request({plain(i, i, i)})));
   act();
-  while (preparers().run_one()) {} // all are prepared before any actor hears of it
+  while (preparers().run_one()) {
+  } // all are prepared before any actor hears of it
   settle();
   for (std::uint8_t i = 0; i < 8; ++i) CHECK((**replies[i])->vectors.row(0)[0] == i);
   CHECK(control->batches.size() < 8);

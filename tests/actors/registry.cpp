@@ -7,7 +7,12 @@ namespace {
 
 class registry_fixture : public actor_fixture {
 public:
-  registry_fixture() { (void)types->add("fake", {.description = "a fake"}, [](const backend_settings&) -> result<std::unique_ptr<backend>> { return fail(errc::internal, "unused"); }); }
+  registry_fixture() {
+    (void)types->add("fake", {.description = "a fake"},
+                     [](const backend_settings&) -> result<std::unique_ptr<backend>> {
+                       return fail(errc::internal, "unused");
+                     });
+  }
 
   std::shared_ptr<backend_types> types = std::make_shared<backend_types>();
   registry_actor registry = ending(spawn_registry(system(), types));
@@ -101,12 +106,22 @@ TEST_CASE_METHOD(registry_fixture, "a service that does not answer is listed wit
   put("first");
   auto deaf = ending(system().spawn([](service_actor::pointer) -> service_actor::behavior_type {
     return {
-        [](embed_atom, const embed_request&) -> caf::result<embed_reply> { return caf::delegated<embed_reply>{}; },
-        [](load_atom, const std::string&) -> caf::result<model_status> { return caf::delegated<model_status>{}; },
-        [](unload_atom, const std::string&, unload_mode) -> caf::result<std::vector<unload_report>> { return caf::delegated<std::vector<unload_report>>{}; },
-        [](models_atom) -> caf::result<std::vector<catalog_entry>> { return caf::delegated<std::vector<catalog_entry>>{}; },
+        [](embed_atom, const embed_request&) -> caf::result<embed_reply> {
+          return caf::delegated<embed_reply>{};
+        },
+        [](load_atom, const std::string&) -> caf::result<model_status> {
+          return caf::delegated<model_status>{};
+        },
+        [](unload_atom, const std::string&, unload_mode) -> caf::result<std::vector<unload_report>> {
+          return caf::delegated<std::vector<unload_report>>{};
+        },
+        [](models_atom) -> caf::result<std::vector<catalog_entry>> {
+          return caf::delegated<std::vector<catalog_entry>>{};
+        },
         [](status_atom) -> caf::result<service_status> { return caf::delegated<service_status>{}; },
-        [](drain_atom, std::chrono::milliseconds) -> caf::result<std::vector<unload_report>> { return caf::delegated<std::vector<unload_report>>{}; },
+        [](drain_atom, std::chrono::milliseconds) -> caf::result<std::vector<unload_report>> {
+          return caf::delegated<std::vector<unload_report>>{};
+        },
     };
   }));
   caf::anon_send(registry, put_atom_v, status_of("deaf"), deaf);

@@ -22,7 +22,8 @@ TEST_CASE_METHOD(actor_fixture, "an unknown model is refused by every message wi
   };
   expect(embed(s, {plain(1, 1, 1)}, "dinov2-smal").error());
   expect(ask<model_status>(s, load_atom_v, std::string{"dinov2-smal"}).error());
-  expect(ask<std::vector<unload_report>>(s, unload_atom_v, std::string{"dinov2-smal"}, unload_mode::when_done).error());
+  expect(ask<std::vector<unload_report>>(s, unload_atom_v, std::string{"dinov2-smal"}, unload_mode::when_done)
+             .error());
 }
 
 TEST_CASE_METHOD(actor_fixture, "a service without models says so") {
@@ -53,7 +54,8 @@ TEST_CASE_METHOD(actor_fixture, "models that want one place at once all get thei
   auto s = make_service(1);
   std::vector<answer<embed_reply>> replies;
   for (int round = 0; round < 5; ++round)
-    for (auto id : {"a", "b", "c"}) replies.push_back(send<embed_reply>(s, embed_atom_v, request({plain(1, 1, 1)}, id)));
+    for (auto id : {"a", "b", "c"})
+      replies.push_back(send<embed_reply>(s, embed_atom_v, request({plain(1, 1, 1)}, id)));
   settle();
   for (auto& x : replies) {
     REQUIRE(*x);

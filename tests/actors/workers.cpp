@@ -41,7 +41,8 @@ TEST_CASE("an idle pool gives a job all cores and a busy one shares them") {
   for (int i = 0; i < 4; ++i)
     pool.submit([&](unsigned threads) {
       all_started.arrive_and_wait();
-      for (auto seen = least.load(); threads < seen && !least.compare_exchange_weak(seen, threads);) {}
+      for (auto seen = least.load(); threads < seen && !least.compare_exchange_weak(seen, threads);) {
+      }
       all_done.count_down();
     });
   all_done.wait();
@@ -76,7 +77,10 @@ TEST_CASE("jobs that wait are dropped with the pool and what they hold is freed"
   {
     worker_pool pool{"test", 1, 1};
     std::promise<void> started, release;
-    pool.submit([&](unsigned) { started.set_value(); release.get_future().wait(); });
+    pool.submit([&](unsigned) {
+      started.set_value();
+      release.get_future().wait();
+    });
     started.get_future().wait();
     for (int i = 0; i < 10; ++i) pool.submit([held](unsigned) {});
     release.set_value();

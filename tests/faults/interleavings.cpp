@@ -1,4 +1,5 @@
-// Rows 1, 2, 3, 12 and 19 of the table of failures (README): whatever happens in whatever order, each request gets one reply.
+// Rows 1, 2, 3, 12 and 19 of the table of failures (README): whatever happens in whatever order, each request
+// gets one reply.
 #include "support/actor_fixture.hpp"
 
 #include <spdlog/spdlog.h>
@@ -11,10 +12,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// One random history of requests, unloads, failing loads and choking models, with workers and actors taking turns by chance.
+/// One random history of requests, unloads, failing loads and choking models, with workers and actors taking
+/// turns by chance.
 class random_history : public actor_fixture {
 public:
-  explicit random_history(unsigned seed) : random_(seed), service_(make_service(1 + seed % 3)) {
+  explicit random_history(unsigned seed)
+      : random_(seed)
+      , service_(make_service(1 + seed % 3)) {
     control->on_load = [this]() -> result<void> {
       if (dice(6) == 0) return fail(errc::load_failed, "injected");
       if (dice(12) == 0) throw std::bad_alloc{};
@@ -41,15 +45,19 @@ private:
 
   void step() {
     switch (dice(8)) {
-      case 0:
-      case 1: ask_embed(); break;
-      case 2: unloads_.push_back(send<std::vector<unload_report>>(service_, unload_atom_v, any_model(),
-                                                                  dice(2) ? unload_mode::when_done : unload_mode::if_idle)); break;
-      case 3: unloads_.push_back(send<std::vector<unload_report>>(governor, unload_atom_v, unload_request{})); break;
-      case 4: act(); break;
-      case 5: preparers().run_one(); break;
-      case 6: lanes().run_one(); break;
-      case 7: loaders().run_one(); break;
+    case 0:
+    case 1: ask_embed(); break;
+    case 2:
+      unloads_.push_back(send<std::vector<unload_report>>(
+          service_, unload_atom_v, any_model(), dice(2) ? unload_mode::when_done : unload_mode::if_idle));
+      break;
+    case 3:
+      unloads_.push_back(send<std::vector<unload_report>>(governor, unload_atom_v, unload_request{}));
+      break;
+    case 4: act(); break;
+    case 5: preparers().run_one(); break;
+    case 6: lanes().run_one(); break;
+    case 7: loaders().run_one(); break;
     }
   }
 

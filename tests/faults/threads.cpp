@@ -21,9 +21,12 @@ namespace {
 /// A backend whose models fail by chance, safe to use from several threads.
 class flaky_backend final : public backend {
 public:
-  explicit flaky_backend(std::shared_ptr<std::atomic<int>> alive) : alive_(std::move(alive)) {}
+  explicit flaky_backend(std::shared_ptr<std::atomic<int>> alive)
+      : alive_(std::move(alive)) {}
 
-  std::vector<model_info> catalog() const override { return {fake_model("a"), fake_model("b"), fake_model("c")}; }
+  std::vector<model_info> catalog() const override {
+    return {fake_model("a"), fake_model("b"), fake_model("c")};
+  }
 
   result<std::unique_ptr<loaded_model>> load(const model_info&, const load_context&) override {
     if (chance(6)) throw std::runtime_error("injected");
@@ -32,13 +35,18 @@ public:
 
 private:
   struct flaky_model final : loaded_model {
-    explicit flaky_model(flaky_backend& x) : owner(x), alive(x.alive_) { ++*alive; }
+    explicit flaky_model(flaky_backend& x)
+        : owner(x)
+        , alive(x.alive_) {
+      ++*alive;
+    }
     ~flaky_model() override { --*alive; }
 
     result<void> embed(std::span<const pixels> images, vector_rows rows, const embed_context&) override {
       if (owner.chance(10)) return fail(errc::embed_failed, "injected");
       if (owner.chance(30)) throw std::bad_alloc{};
-      for (std::size_t i = 0; i < images.size(); ++i) std::ranges::fill(rows[i], static_cast<float>(images[i].rgb[0]));
+      for (std::size_t i = 0; i < images.size(); ++i)
+        std::ranges::fill(rows[i], static_cast<float>(images[i].rgb[0]));
       return {};
     }
     std::uint64_t memory_bytes() const override { return 1000; }
@@ -71,9 +79,10 @@ TEST_CASE("many clients and a reaper get along with models that fail") {
     options.work = {.cores = 2, .lanes = 2, .preparers = 2, .loaders = 2};
     options.services = {{.name = "flaky"}};
     options.services[0].max_loaded_models = 2;
-    REQUIRE(options.types->add("flaky", {}, [alive](const backend_settings&) -> result<std::unique_ptr<backend>> {
-      return std::make_unique<flaky_backend>(alive);
-    }));
+    REQUIRE(
+        options.types->add("flaky", {}, [alive](const backend_settings&) -> result<std::unique_ptr<backend>> {
+          return std::make_unique<flaky_backend>(alive);
+        }));
     auto node = vef::spawn(system, options).value();
 
     std::atomic<int> good = 0, bad = 0, lost = 0;

@@ -15,22 +15,21 @@ using namespace std::chrono_literals;
 namespace {
 
 struct network {
-  network() : system((add_message_types(config), config)) {}
+  network()
+      : system((add_message_types(config), config)) {}
   caf::actor_system_config config;
   caf::actor_system system;
 
-  template <class T>
-  std::vector<char> pack(T x) {
+  template <class T> std::vector<char> pack(T x) {
     std::vector<char> buffer;
     caf::binary_serializer out{system, buffer};
     REQUIRE_FALSE(out(x));
     return buffer;
   }
 
-  /// What arrives at the other side; the message itself goes through CAF's table of types, so that one that is
-  /// missing from it shows.
-  template <class T>
-  T cross(const T& x) {
+  /// What arrives at the other side; the message itself goes through CAF's table of types, so that one that
+  /// is missing from it shows.
+  template <class T> T cross(const T& x) {
     auto buffer = pack(caf::make_message(x));
     caf::message arrived;
     caf::binary_deserializer in{system, buffer};
@@ -40,8 +39,7 @@ struct network {
   }
 };
 
-template <class T>
-void round_trip(const T& x) {
+template <class T> void round_trip(const T& x) {
   network net;
   CHECK(net.cross(x) == x);
   CHECK(net.cross(T{}) == T{});
@@ -49,8 +47,9 @@ void round_trip(const T& x) {
 
 matrix awkward_numbers() {
   using limits = std::numeric_limits<float>;
-  return {2, 3, std::make_shared<std::vector<float>>(std::vector<float>{0.f, -0.f, limits::infinity(), -limits::infinity(),
-                                                                          limits::denorm_min(), limits::max()})};
+  return {2, 3,
+          std::make_shared<std::vector<float>>(std::vector<float>{
+              0.f, -0.f, limits::infinity(), -limits::infinity(), limits::denorm_min(), limits::max()})};
 }
 
 model_info full_model() {

@@ -31,9 +31,10 @@ struct two_systems {
   two_systems() {
     control->catalog = {fake_model("a")};
     instance_options options;
-    REQUIRE(options.types->add("fake", {}, [this](const backend_settings&) -> result<std::unique_ptr<backend>> {
-      return std::make_unique<fake_backend>(control);
-    }));
+    REQUIRE(
+        options.types->add("fake", {}, [this](const backend_settings&) -> result<std::unique_ptr<backend>> {
+          return std::make_unique<fake_backend>(control);
+        }));
     node = vef::spawn(server.system, options).value();
     auto port = server.system.middleman().publish(node.registry, 0, "127.0.0.1");
     REQUIRE(port);
@@ -42,17 +43,17 @@ struct two_systems {
     supervisor = client.system.middleman().remote_actor<supervisor_actor>("127.0.0.1", *root).value();
   }
 
-  ~two_systems() {
-    (void)ask<void>(supervisor, shutdown_atom_v, 5000ms);
-  }
+  ~two_systems() { (void)ask<void>(supervisor, shutdown_atom_v, 5000ms); }
 
-  template <class T, class Handle, class... Ts>
-  result<T> ask(const Handle& whom, Ts&&... message) {
+  template <class T, class Handle, class... Ts> result<T> ask(const Handle& whom, Ts&&... message) {
     result<T> out = fail(errc::internal, "no answer");
     caf::scoped_actor self{client.system};
     auto failed = [&](caf::error& why) { out = fail(from_caf(why)); };
-    if constexpr (std::is_void_v<T>) self->request(whom, 20s, std::forward<Ts>(message)...).receive([&] { out = {}; }, failed);
-    else self->request(whom, 20s, std::forward<Ts>(message)...).receive([&](T& x) { out = std::move(x); }, failed);
+    if constexpr (std::is_void_v<T>)
+      self->request(whom, 20s, std::forward<Ts>(message)...).receive([&] { out = {}; }, failed);
+    else
+      self->request(whom, 20s, std::forward<Ts>(message)...)
+          .receive([&](T& x) { out = std::move(x); }, failed);
     return out;
   }
 
@@ -76,7 +77,8 @@ TEST_CASE_METHOD(two_systems, "a node is used from another one as from within") 
   auto service = ask<service_actor>(registry, find_atom_v, std::string{"fake"});
   REQUIRE(service);
   CHECK(ask<model_status>(*service, load_atom_v, std::string{"a"})->state == model_state::ready);
-  CHECK(ask<std::vector<unload_report>>(*service, unload_atom_v, std::string{}, unload_mode::if_idle)->size() == 1);
+  CHECK(ask<std::vector<unload_report>>(*service, unload_atom_v, std::string{}, unload_mode::if_idle)->size()
+        == 1);
   CHECK(ask<std::vector<catalog_entry>>(registry, models_atom_v)->size() == 1);
   CHECK(ask<node_status>(supervisor, status_atom_v)->services.size() == 1);
 }

@@ -1,5 +1,5 @@
-#include "support/fake_backend.hpp"
 #include "support/catch.hpp"
+#include "support/fake_backend.hpp"
 
 #include <vef/supervisor/runtime.hpp>
 
@@ -16,9 +16,10 @@ struct facade {
     control->catalog = {fake_model("a"), fake_model("b")};
     options.backends = std::make_shared<backend_types>();
     options.work = {.cores = 2, .lanes = 1, .preparers = 1, .loaders = 1};
-    REQUIRE(options.backends->add("fake", {.description = "for tests"}, [this](const backend_settings&) -> result<std::unique_ptr<backend>> {
-      return std::make_unique<fake_backend>(control);
-    }));
+    REQUIRE(options.backends->add("fake", {.description = "for tests"},
+                                  [this](const backend_settings&) -> result<std::unique_ptr<backend>> {
+                                    return std::make_unique<fake_backend>(control);
+                                  }));
   }
 
   std::shared_ptr<fake_control> control = std::make_shared<fake_control>();
@@ -93,7 +94,8 @@ TEST_CASE_METHOD(facade, "errors of the facade are those of the actors") {
   runtime x{options};
   CHECK(x.create("fkae").error().code == errc::unknown_backend);
   CHECK(x.find("fake").error().code == errc::unknown_service);
-  CHECK_THROWS_WITH(or_throw(x.create("fkae")), "unknown backend 'fkae'; did you mean 'fake'? (list the backends with 'vef status')");
+  CHECK_THROWS_WITH(or_throw(x.create("fkae")),
+                    "unknown backend 'fkae'; did you mean 'fake'? (list the backends with 'vef status')");
   REQUIRE(x.create("fake"));
   CHECK(x.find("fake"));
   CHECK(x.remove("fake"));

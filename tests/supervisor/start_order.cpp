@@ -25,8 +25,10 @@ TEST_CASE("a service starts after all that it depends on") {
 }
 
 TEST_CASE("a lower priority starts first where dependencies allow") {
-  CHECK(start_order(std::vector{spec("late", {}, 9), spec("early", {}, 1), spec("mid")}) == names{"early", "mid", "late"});
-  CHECK(start_order(std::vector{spec("early", {"base"}, 1), spec("base", {}, 9), spec("mid")}) == names{"mid", "base", "early"});
+  CHECK(start_order(std::vector{spec("late", {}, 9), spec("early", {}, 1), spec("mid")})
+        == names{"early", "mid", "late"});
+  CHECK(start_order(std::vector{spec("early", {"base"}, 1), spec("base", {}, 9), spec("mid")})
+        == names{"mid", "base", "early"});
 }
 
 TEST_CASE("services of one priority start in the order of their names") {

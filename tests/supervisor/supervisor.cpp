@@ -8,14 +8,16 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A whole instance in a system that stands still, with the backend type "fake", and "broken" whose construction fails.
+/// A whole instance in a system that stands still, with the backend type "fake", and "broken" whose
+/// construction fails.
 class node_fixture : public still_system {
 public:
   node_fixture() {
     control->catalog = {fake_model("a"), fake_model("b")};
-    (void)options.types->add("fake", {.description = "for tests"}, [this](const backend_settings&) -> result<std::unique_ptr<backend>> {
-      return std::make_unique<fake_backend>(control);
-    });
+    (void)options.types->add("fake", {.description = "for tests"},
+                             [this](const backend_settings&) -> result<std::unique_ptr<backend>> {
+                               return std::make_unique<fake_backend>(control);
+                             });
     (void)options.types->add("broken", {}, [](const backend_settings&) -> result<std::unique_ptr<backend>> {
       throw std::runtime_error("cannot be made");
     });
@@ -32,7 +34,9 @@ public:
     settle();
   }
 
-  result<service_status> create(service_spec x) { return ask<service_status>(node.supervisor, create_atom_v, x); }
+  result<service_status> create(service_spec x) {
+    return ask<service_status>(node.supervisor, create_atom_v, x);
+  }
 
   std::vector<std::string> running() {
     std::vector<std::string> out;
@@ -77,7 +81,8 @@ TEST_CASE_METHOD(node_fixture, "a service that is made later answers when it run
 TEST_CASE_METHOD(node_fixture, "what can not be made is refused by name") {
   start({fake("a")});
   CHECK(create(fake("a")).error().code == errc::duplicate_name);
-  CHECK(create({.name = "x", .backend = "fkae"}).error().what == "unknown backend 'fkae'; did you mean 'fake'?");
+  CHECK(create({.name = "x", .backend = "fkae"}).error().what
+        == "unknown backend 'fkae'; did you mean 'fake'?");
   CHECK(create(fake("x", {"nobody"})).error().code == errc::unknown_service);
   CHECK(create({.name = ""}).error().code == errc::invalid_argument);
   auto broken = create({.name = "broken"});
@@ -124,7 +129,8 @@ TEST_CASE_METHOD(node_fixture, "a service that another one needs is not stopped"
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == errc::in_use);
   CHECK(refused.error().what.find("'b'") != std::string::npos);
-  CHECK(ask<std::vector<unload_report>>(node.supervisor, stop_atom_v, std::string{"bb"}).error().code == errc::unknown_service);
+  CHECK(ask<std::vector<unload_report>>(node.supervisor, stop_atom_v, std::string{"bb"}).error().code
+        == errc::unknown_service);
 }
 
 TEST_CASE_METHOD(node_fixture, "a shutdown finishes what is under way and stops in reverse order") {
@@ -136,7 +142,8 @@ TEST_CASE_METHOD(node_fixture, "a shutdown finishes what is under way and stops 
     }};
   }));
   caf::anon_send(node.registry, subscribe_atom_v, listener);
-  auto reply = send<embed_reply>(node.registry, embed_atom_v, embed_request{.service = "a", .images = {plain(6, 6, 6)}});
+  auto reply = send<embed_reply>(node.registry, embed_atom_v,
+                                 embed_request{.service = "a", .images = {plain(6, 6, 6)}});
   act();
   auto down = send<void>(node.supervisor, shutdown_atom_v, 10000ms);
   settle();

@@ -21,7 +21,8 @@ public:
   service_actor make_service(std::uint32_t max_loaded_models = 0, std::string name = "s") {
     service_spec spec{.name = std::move(name), .backend = "fake"};
     spec.max_loaded_models = max_loaded_models;
-    return ending(spawn_service(system(), {spec, std::make_shared<fake_backend>(control), control->catalog, work, governor, options}));
+    return ending(spawn_service(system(), {spec, std::make_shared<fake_backend>(control), control->catalog,
+                                           work, governor, options}));
   }
 
   static embed_request request(std::vector<image> images, std::string model = "") {

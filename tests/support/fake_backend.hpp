@@ -15,15 +15,17 @@ struct fake_control {
   std::vector<model_info> catalog;
   std::uint64_t bytes = 1000; ///< that a loaded model says it holds
   std::function<result<void>()> on_load = [] { return result<void>{}; };
-  std::function<result<void>(std::span<const pixels>)> on_embed = [](std::span<const pixels>) { return result<void>{}; };
+  std::function<result<void>(std::span<const pixels>)> on_embed = [](std::span<const pixels>) {
+    return result<void>{};
+  };
 
   std::atomic<int> loads = 0;
-  std::atomic<int> alive = 0; ///< models in memory
+  std::atomic<int> alive = 0;       ///< models in memory
   std::vector<std::size_t> batches; ///< the sizes of the forward passes so far
 };
 
-/// A model of one size of picture whose vectors tell what they were made from: the first numbers are the mean of red, green
-/// and blue.
+/// A model of one size of picture whose vectors tell what they were made from: the first numbers are the mean
+/// of red, green and blue.
 inline model_info fake_model(std::string id = "fake", std::uint32_t batch_size = 4) {
   model_info x{.id = id, .name = id};
   x.embed_dim = 3;
@@ -37,7 +39,10 @@ inline model_info fake_model(std::string id = "fake", std::uint32_t batch_size =
 
 class fake_loaded_model final : public loaded_model {
 public:
-  explicit fake_loaded_model(std::shared_ptr<fake_control> control) : control_(std::move(control)) { ++control_->alive; }
+  explicit fake_loaded_model(std::shared_ptr<fake_control> control)
+      : control_(std::move(control)) {
+    ++control_->alive;
+  }
   ~fake_loaded_model() override { --control_->alive; }
 
   result<void> embed(std::span<const pixels> images, vector_rows rows, const embed_context&) override {
@@ -61,7 +66,8 @@ private:
 
 class fake_backend final : public backend {
 public:
-  explicit fake_backend(std::shared_ptr<fake_control> control) : control_(std::move(control)) {}
+  explicit fake_backend(std::shared_ptr<fake_control> control)
+      : control_(std::move(control)) {}
 
   std::vector<model_info> catalog() const override { return control_->catalog; }
 

@@ -1,13 +1,11 @@
-// The main function of every test program: Catch2's, and exit status 77 ("skipped" to ctest) if a case said that it
-// could not run and none failed.
+// The main function of every test program: Catch2's, and exit status 77 ("skipped" to ctest) if a case said
+// that it could not run and none failed.
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_session.hpp>
 #else
 #define CATCH_CONFIG_RUNNER
 #include <catch2/catch.hpp>
 #endif
-
-
 
 namespace vef::test {
 bool something_was_skipped = false; // set through support/skip.hpp

@@ -10,8 +10,7 @@
 namespace vef::test {
 
 /// An .npy file of version 1.0, little-endian, C order, whose element type the test knows.
-template <class T>
-struct npy {
+template <class T> struct npy {
   std::vector<std::size_t> shape;
   std::vector<T> values;
 
@@ -20,8 +19,7 @@ struct npy {
   std::size_t row_size() const { return shape.empty() || shape[0] == 0 ? 0 : values.size() / shape[0]; }
 };
 
-template <class T>
-npy<T> read_npy(const std::filesystem::path& file) {
+template <class T> npy<T> read_npy(const std::filesystem::path& file) {
   std::ifstream in{file, std::ios::binary};
   char magic[10];
   if (!in.read(magic, sizeof magic) || std::memcmp(magic, "\x93NUMPY\x01\x00", 8) != 0)
@@ -33,7 +31,10 @@ npy<T> read_npy(const std::filesystem::path& file) {
   std::size_t count = 1;
   auto open = header.find('(', header.find("'shape'"));
   for (auto p = open + 1; header[p] != ')';) {
-    if (header[p] < '0' || header[p] > '9') { ++p; continue; }
+    if (header[p] < '0' || header[p] > '9') {
+      ++p;
+      continue;
+    }
     std::size_t used = 0;
     out.shape.push_back(std::stoull(header.substr(p), &used));
     count *= out.shape.back();

@@ -25,8 +25,8 @@ inline std::filesystem::path shared_dir() {
 } // namespace vef::test
 
 /// Ends the test case as skipped, by name, unless the file or folder exists.
-#define VEF_NEEDS(file)                                                                                                \
-  if (!std::filesystem::exists(file)) {                                                                                \
-    ::vef::test::report_skipped("needs " + std::filesystem::path(file).string());                                      \
-    return;                                                                                                            \
+#define VEF_NEEDS(file)                                                                                      \
+  if (!std::filesystem::exists(file)) {                                                                      \
+    ::vef::test::report_skipped("needs " + std::filesystem::path(file).string());                            \
+    return;                                                                                                  \
   }

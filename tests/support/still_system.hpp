@@ -19,7 +19,8 @@ namespace vef::test {
 /// Workers without threads: jobs wait until the test lets them run.
 class manual_executor final : public executor {
 public:
-  explicit manual_executor(unsigned width) : width_(width) {}
+  explicit manual_executor(unsigned width)
+      : width_(width) {}
 
   void submit(job work) override { jobs_.push_back(std::move(work)); }
   unsigned width() const override { return width_; }
@@ -39,7 +40,8 @@ private:
   std::deque<job> jobs_;
 };
 
-/// An actor system that stands still: actors act when the test says so, in its thread, and time passes by hand.
+/// An actor system that stands still: actors act when the test says so, in its thread, and time passes by
+/// hand.
 class still_system {
 public:
   still_system()
@@ -54,8 +56,7 @@ public:
   caf::actor_system& system() { return system_; }
 
   /// Has an actor told to end when the test does: circles of handles would keep it alive.
-  template <class Handle>
-  Handle ending(Handle x) {
+  template <class Handle> Handle ending(Handle x) {
     ends_.push_back(caf::actor_cast<caf::strong_actor_ptr>(x));
     return x;
   }
@@ -89,25 +90,24 @@ public:
   }
 
   /// The answer to a request, once it is there.
-  template <class T>
-  using answer = std::shared_ptr<std::optional<result<T>>>;
+  template <class T> using answer = std::shared_ptr<std::optional<result<T>>>;
 
   /// Sends a request and lets nobody act yet.
-  template <class T, class Handle, class... Ts>
-  answer<T> send(const Handle& whom, Ts... message) {
+  template <class T, class Handle, class... Ts> answer<T> send(const Handle& whom, Ts... message) {
     auto slot = std::make_shared<std::optional<result<T>>>();
     system_.spawn([=](caf::event_based_actor* self) {
       auto failed = [slot](caf::error& why) { *slot = fail(from_caf(why)); };
       auto asked = self->request(whom, std::chrono::minutes{60}, message...);
-      if constexpr (std::is_void_v<T>) asked.then([slot] { *slot = result<void>{}; }, failed);
-      else asked.then([slot](T& x) { *slot = std::move(x); }, failed);
+      if constexpr (std::is_void_v<T>)
+        asked.then([slot] { *slot = result<void>{}; }, failed);
+      else
+        asked.then([slot](T& x) { *slot = std::move(x); }, failed);
     });
     return slot;
   }
 
   /// Sends a request and lets everybody act until it is answered.
-  template <class T, class Handle, class... Ts>
-  result<T> ask(const Handle& whom, Ts... message) {
+  template <class T, class Handle, class... Ts> result<T> ask(const Handle& whom, Ts... message) {
     auto slot = send<T>(whom, std::move(message)...);
     settle();
     return *slot ? std::move(**slot) : result<T>{fail(errc::internal, "no answer")};
