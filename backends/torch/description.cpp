@@ -1,6 +1,6 @@
 #include <vef/backends/torch/description.hpp>
 
-#include <vef/messages/suggest.hpp>
+#include <vef/backends/torch/table_reader.hpp>
 
 #include <algorithm>
 #include <array>
@@ -16,168 +16,7 @@ namespace {
 
 std::string text(std::integral auto x) { return std::to_string(x); }
 
-// Reads a table key by key. The first thing that is wrong is kept, and everything after it is void: so the
-// code below states what a description is, without a branch for each way to get it wrong.
-class reader {
-public:
-  reader(const document& table, std::string path, error& problem, std::vector<std::string> keys)
-      : table_(table)
-      , path_(std::move(path))
-      , problem_(problem) {
-    auto entries = std::get_if<document::table>(&table.value);
-    if (!entries) {
-      refuse(table.where, vef::quoted(path_) + " must be a table, not " + std::string{table.kind()});
-      return;
-    }
-    for (const auto& x : *entries) {
-      if (std::ranges::find(keys, x.key) == keys.end())
-        refuse(x.where, unknown("key", name(x.key), named(keys)));
-    }
-  }
-
-  bool has(std::string_view key) const { return table_.find(key) != nullptr; }
-
-  std::string where(std::string_view key) const {
-    auto x = table_.find(key);
-    return x ? x->where : table_.where;
-  }
-
-  void refuse(const std::string& place, const std::string& what) {
-    if (!problem_) problem_ = {errc::invalid_config, place + ": " + what};
-  }
-
-  // "'output.dim' must be ..."
-  void must_be(std::string_view key, const std::string& what) {
-    auto x = table_.find(key);
-    if (x)
-      refuse(x->where, vef::quoted(name(key)) + " must be " + what + shown(*x));
-    else
-      refuse(table_.where, "the key " + vef::quoted(name(key)) + " is missing: " + what);
-  }
-
-  std::string string(std::string_view key, const std::string& what) {
-    auto x = table_.find(key);
-    auto found = x ? std::get_if<std::string>(&x->value) : nullptr;
-    if (found && !found->empty() && found->find('\0') == found->npos) return *found;
-    must_be(key, what);
-    return {};
-  }
-
-  std::string string_or(std::string_view key, std::string otherwise) {
-    return has(key) ? string(key, "a text") : std::move(otherwise);
-  }
-
-  bool boolean_or(std::string_view key, bool otherwise) {
-    auto x = table_.find(key);
-    if (!x) return otherwise;
-    if (auto found = std::get_if<bool>(&x->value)) return *found;
-    must_be(key, "true or false");
-    return otherwise;
-  }
-
-  std::uint32_t whole(std::string_view key, std::int64_t least, std::int64_t most) {
-    auto x = table_.find(key);
-    auto found = x ? std::get_if<std::int64_t>(&x->value) : nullptr;
-    if (found && *found >= least && *found <= most) return static_cast<std::uint32_t>(*found);
-    must_be(key, "a whole number from " + text(least) + " to " + text(most));
-    return static_cast<std::uint32_t>(least);
-  }
-
-  double number(std::string_view key) {
-    auto x = table_.find(key);
-    if (auto value = x ? as_number(*x) : std::nullopt) return *value;
-    must_be(key, "a number");
-    return 1;
-  }
-
-  std::array<float, 3> three(std::string_view key) {
-    std::array<float, 3> out{1, 1, 1};
-    auto x = table_.find(key);
-    auto items = x ? std::get_if<document::array>(&x->value) : nullptr;
-    auto good = items && items->size() == 3;
-    for (std::size_t i = 0; good && i < 3; ++i) {
-      auto value = as_number((*items)[i]);
-      good = value && std::isfinite(*value);
-      if (good) out[i] = static_cast<float>(*value);
-    }
-    if (!good) must_be(key, "a list of three numbers, in the order of 'input.channels'");
-    return out;
-  }
-
-  // [width, height]
-  std::array<std::uint32_t, 2> size(std::string_view key) {
-    auto x = table_.find(key);
-    auto items = x ? std::get_if<document::array>(&x->value) : nullptr;
-    std::array<std::uint32_t, 2> out{1, 1};
-    auto good = items && items->size() == 2;
-    for (std::size_t i = 0; good && i < 2; ++i) {
-      auto side = std::get_if<std::int64_t>(&(*items)[i].value);
-      good = side && *side >= 1 && *side <= largest_side;
-      if (good) out[i] = static_cast<std::uint32_t>(*side);
-    }
-    if (!good) must_be(key, "[width, height], whole numbers from 1 to " + text(largest_side));
-    return out;
-  }
-
-  template <class T>
-  T one_of(std::string_view key, const std::vector<std::pair<std::string, T>>& choices,
-           std::optional<T> otherwise = {}) {
-    if (otherwise && !has(key)) return *otherwise;
-    std::vector<std::string> words;
-    std::string list;
-    for (const auto& [word, value] : choices) {
-      words.push_back(word);
-      list += (list.empty() ? "" : ", ") + vef::quoted(word);
-    }
-    auto word = string(key, "one of " + list);
-    auto found = std::ranges::find(choices, word, &std::pair<std::string, T>::first);
-    if (found != choices.end()) return found->second;
-    if (has(key))
-      refuse(where(key), vef::quoted(name(key)) + ": " + unknown("word", word, words) + ", one of " + list);
-    return choices.front().second;
-  }
-
-  // A table within; an empty one where it is missing, which is an error unless it may be.
-  reader inner(std::string_view key, std::vector<std::string> keys, const std::string& what) {
-    auto x = table_.find(key);
-    if (!x) must_be(key, what);
-    static const document nothing{.value = document::table{}, .where = {}};
-    return {x ? *x : nothing, name(key), problem_, std::move(keys)};
-  }
-
-  static constexpr std::int64_t largest_side = 16384;
-
-private:
-  std::string name(std::string_view key) const {
-    return path_.empty() ? std::string{key} : path_ + '.' + std::string{key};
-  }
-
-  std::vector<std::string> named(std::vector<std::string> keys) const {
-    for (auto& key : keys) key = name(key);
-    return keys;
-  }
-
-  static std::optional<double> as_number(const document& x) {
-    if (auto i = std::get_if<std::int64_t>(&x.value)) return static_cast<double>(*i);
-    if (auto d = std::get_if<double>(&x.value)) return *d;
-    return {};
-  }
-
-  // ", not ...", as far as it fits into a sentence.
-  static std::string shown(const document& x) {
-    if (auto i = std::get_if<std::int64_t>(&x.value)) return ", not " + text(*i);
-    if (auto s = std::get_if<std::string>(&x.value))
-      return s->empty() ? ", not empty" : ", not the text " + vef::quoted(s->substr(0, 40));
-    if (auto a = std::get_if<document::array>(&x.value)) return ", not a list of " + text(a->size());
-    return ", not " + std::string{x.kind()};
-  }
-
-  const document& table_;
-  std::string path_;
-  error& problem_;
-};
-
-void read_resize(reader& in, preparation& out) {
+void read_resize(table_reader& in, preparation& out) {
   std::array rules{"shortest_edge", "longest_edge", "size"};
   if (std::ranges::count_if(rules, [&](auto key) { return in.has(key); }) != 1)
     in.refuse(in.where("resize"), "'resize' takes exactly one of 'shortest_edge', 'longest_edge' and 'size'");
@@ -187,7 +26,8 @@ void read_resize(reader& in, preparation& out) {
   } else {
     auto shortest = in.has("shortest_edge");
     out.resize = shortest ? resize_rule::shortest_edge : resize_rule::longest_edge;
-    out.width = out.height = in.whole(shortest ? "shortest_edge" : "longest_edge", 1, reader::largest_side);
+    out.width = out.height =
+        in.whole(shortest ? "shortest_edge" : "longest_edge", 1, table_reader::largest_side);
   }
   out.filter = in.one_of<interpolation>("interpolation", {{"bilinear", interpolation::bilinear},
                                                           {"bicubic", interpolation::bicubic},
@@ -213,7 +53,7 @@ std::optional<std::uint64_t> parse_bytes(std::string_view word) {
   return static_cast<std::uint64_t>(number * unit->second);
 }
 
-std::uint64_t read_bytes(reader& in, const document& root) {
+std::uint64_t read_bytes(table_reader& in, const document& root) {
   auto x = root.find("memory_estimate");
   if (auto i = std::get_if<std::int64_t>(&x->value); i && *i >= 0) return static_cast<std::uint64_t>(*i);
   if (auto s = std::get_if<std::string>(&x->value)) {
@@ -234,7 +74,7 @@ std::uint64_t estimate(const torch_description& x) {
 
 bool is_model_name(const fs::path& x) { return x.extension() == ".pt" || x.extension() == ".pt2"; }
 
-void read_output(reader& in, torch_description& out) {
+void read_output(table_reader& in, torch_description& out) {
   if (in.has("layer"))
     in.refuse(in.where("layer"),
               "'output.layer' is for networks whose layers have names: a .pt or .pt2 file gives what its "
@@ -247,7 +87,7 @@ void read_output(reader& in, torch_description& out) {
   out.output_key = in.string_or("key", {});
 }
 
-void check_sizes(reader& in, const torch_description& out) {
+void check_sizes(table_reader& in, const torch_description& out) {
   auto given = prepared_size(out.info.prepare);
   auto by = [](std::uint32_t width, std::uint32_t height) { return text(width) + "x" + text(height); };
   if (given[0] == 0)
@@ -260,7 +100,7 @@ void check_sizes(reader& in, const torch_description& out) {
   if (auto ok = validate(out.info.prepare); !ok) in.refuse(in.where("scale"), ok.error().what);
 }
 
-void read_file(reader& in, torch_description& out) {
+void read_file(table_reader& in, torch_description& out) {
   fs::path file = in.string("file", "the model file, from the folder of the description");
   if (file.empty()) return;
   if (!is_model_name(file)) {
@@ -300,16 +140,17 @@ result<torch_description> to_description(const document& x, const fs::path& sour
   // Whose file it is comes first: another backend's description has keys that are none of ours.
   if (auto file = x.find("file"); file && std::holds_alternative<std::string>(file->value)) {
     document alone{.value = document::table{{"file", file->where, *file}}, .where = x.where};
-    reader in{alone, {}, problem, {"file"}};
+    table_reader in{alone, {}, problem, {"file"}};
     read_file(in, out);
     if (problem) return fail(problem);
   }
 
-  reader in{x,
-            {},
-            problem,
-            {"id", "name", "description", "file", "input", "resize", "crop", "scale", "mean", "std", "output",
-             "memory_estimate", "batch_size", "performance_rating", "recommended_use", "device"}};
+  table_reader in{x,
+                  {},
+                  problem,
+                  {"id", "name", "description", "file", "input", "resize", "crop", "scale", "mean", "std",
+                   "output", "memory_estimate", "batch_size", "performance_rating", "recommended_use",
+                   "device"}};
   info.id = in.string("id", "the word by which requests call the model");
   info.name = in.string_or("name", info.id);
   info.description = in.string_or("description", {});
