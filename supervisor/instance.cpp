@@ -15,6 +15,10 @@ result<instance> spawn(caf::actor_system& system, instance_options options) {
 }
 
 result<instance> spawn(caf::actor_system& system, instance_options options, workers work) {
+  std::erase_if(options.services, [](const service_spec& x) {
+    if (!x.auto_start) spdlog::info("service {} is not started by itself", x.name);
+    return !x.auto_start;
+  });
   auto order = start_order(options.services);
   if (!order) return fail(order.error());
   on_actor_failure([](const char* actor, const std::string& what) {
@@ -27,7 +31,7 @@ result<instance> spawn(caf::actor_system& system, instance_options options, work
       spawn_supervisor(system, {options.types, std::move(work), out.registry, out.governor, options.models});
   for (const auto& name : *order) {
     auto spec = std::ranges::find(options.services, name, &service_spec::name);
-    if (spec->auto_start) caf::anon_send(out.supervisor, create_atom_v, *spec);
+    caf::anon_send(out.supervisor, create_atom_v, *spec);
   }
   return out;
 }

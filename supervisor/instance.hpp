@@ -8,7 +8,8 @@ namespace vef {
 
 struct instance_options {
   std::shared_ptr<backend_types> types = std::make_shared<backend_types>();
-  std::vector<service_spec> services = {}; ///< created at once, in the order of their needs
+  std::vector<service_spec> services =
+      {}; ///< those with auto_start are created at once, in the order of their needs
   worker_counts work = {};
   governor_options memory = {};
   model_options models = {};

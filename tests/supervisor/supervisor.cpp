@@ -191,6 +191,19 @@ TEST_CASE_METHOD(node_fixture, "a service whose actor dies is failed with its re
   CHECK(reply.error().code == errc::unavailable);
 }
 
+TEST_CASE_METHOD(node_fixture,
+                 "a service that is not to start by itself is left out and can not be depended on") {
+  auto waiting = fake("a");
+  waiting.auto_start = false;
+  start({waiting, fake("b")});
+  CHECK(running() == names{"b"});
+  CHECK(create(waiting));
+  options.services = {waiting, fake("c", {"a"})};
+  auto refused = vef::spawn(system(), options, work);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::unknown_service);
+}
+
 TEST_CASE_METHOD(node_fixture, "specs in a circle are refused before anything starts") {
   options.services = {fake("a", {"b"}), fake("b", {"a"})};
   auto refused = vef::spawn(system(), options, work);
