@@ -1,18 +1,15 @@
 #include <vef/supervisor/runtime.hpp>
 
-#include <vef/messages/suggest.hpp>
+#include <vef/supervisor/courier.hpp>
 #include <vef/supervisor/instance.hpp>
 
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
-#include <caf/stateful_actor.hpp>
 #include <spdlog/spdlog.h>
 
-#include <condition_variable>
-#include <mutex>
+#include <algorithm>
 #include <thread>
-#include <unordered_map>
 
 namespace vef {
 
@@ -20,110 +17,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using namespace std::chrono_literals;
-
-/// Futures whose answers are under way, by ticket. Filled by callers, completed by the courier.
-class open_futures {
-public:
-  using clock = std::chrono::steady_clock;
-
-  std::pair<std::uint64_t, std::future<embeddings>> add(std::size_t images, clock::time_point deadline) {
-    std::lock_guard lock{mutex_};
-    auto ticket = next_++;
-    auto& x = open_[ticket];
-    x.images = images;
-    x.deadline = deadline;
-    return {ticket, x.promise.get_future()};
-  }
-
-  /// Fails those whose deadline has come.
-  void expire(clock::time_point now) {
-    std::lock_guard lock{mutex_};
-    for (auto it = open_.begin(); it != open_.end();) {
-      auto& x = it->second;
-      if (x.deadline > now) {
-        ++it;
-        continue;
-      }
-      x.promise.set_value(embeddings{error{errc::deadline_exceeded, "the service did not answer"}, x.images});
-      it = open_.erase(it);
-    }
-    if (open_.empty()) none_left_.notify_all();
-  }
-
-  void succeed(std::uint64_t ticket, embed_reply reply) {
-    if (auto x = take(ticket)) x->promise.set_value(embeddings{std::move(reply)});
-  }
-
-  void fail(std::uint64_t ticket, error why) {
-    if (auto x = take(ticket)) x->promise.set_value(embeddings{std::move(why), x->images});
-  }
-
-  /// Waits until every one has its answer, or for so long.
-  void wait(milliseconds limit) {
-    std::unique_lock lock{mutex_};
-    none_left_.wait_for(lock, limit, [this] { return open_.empty(); });
-  }
-
-  void fail_all(const error& why) {
-    std::lock_guard lock{mutex_};
-    for (auto& [ticket, x] : open_) x.promise.set_value(embeddings{why, x.images});
-    open_.clear();
-  }
-
-private:
-  struct entry {
-    std::promise<embeddings> promise;
-    std::size_t images = 0;
-    clock::time_point deadline;
-  };
-
-  std::optional<entry> take(std::uint64_t ticket) {
-    std::lock_guard lock{mutex_};
-    auto node = open_.extract(ticket);
-    if (node.empty()) return std::nullopt;
-    if (open_.empty()) none_left_.notify_all();
-    return std::move(node.mapped());
-  }
-
-  std::mutex mutex_;
-  std::condition_variable none_left_;
-  std::unordered_map<std::uint64_t, entry> open_;
-  std::uint64_t next_ = 1;
-};
-
-using courier_actor = actor_of<void(embed_atom, std::uint64_t, embed_request), void(expire_atom)>;
-
-/// Carries requests of threads into the actor system and their answers back.
-class courier {
-public:
-  using interface = courier_actor;
-  static inline const char* name = "vef.courier";
-
-  explicit courier(interface::pointer self)
-      : self_(self) {}
-
-  interface::behavior_type make_behavior(registry_actor registry, std::shared_ptr<open_futures> futures) {
-    self_->delayed_send(self_, sweep, expire_atom_v);
-    return {
-        [this, registry, futures](embed_atom op, std::uint64_t ticket, embed_request& request) {
-          // Without a timeout of its own, which would wake the thread of the clock each time: the model
-          // answers at the request's deadline, and the sweep below fails what nobody answers.
-          self_->request(registry, caf::infinite, op, std::move(request))
-              .then([futures, ticket](embed_reply& reply) { futures->succeed(ticket, std::move(reply)); },
-                    [futures, ticket](caf::error& why) { futures->fail(ticket, from_caf(why)); });
-        },
-        [this, futures](expire_atom op) {
-          futures->expire(open_futures::clock::now());
-          self_->delayed_send(self_, sweep, op);
-        },
-    };
-  }
-
-private:
-  static constexpr milliseconds sweep{5000};
-
-  interface::pointer self_;
-};
 
 } // namespace
 
@@ -144,7 +37,8 @@ struct runtime::core {
   struct config : caf::actor_system_config {
     config() {
       vef::add_message_types(*this);
-      // The scheduler only passes messages on: two threads do, and "sharing" costs nothing while idle.
+      // The scheduler only passes messages on. One thread does: a second would be woken for every other
+      // message, which takes longer than the message. "sharing" costs nothing while idle.
       set("scheduler.policy", caf::atom("sharing"));
       set("scheduler.max-threads", std::size_t{1});
     }
@@ -221,7 +115,7 @@ runtime::runtime(runtime_options options)
   x.work = options.work;
   if (options.memory_budget > 0) x.memory.capacity["host"] = options.memory_budget;
   core_->actors = or_throw(spawn(*core_->system, std::move(x)));
-  core_->front = spawn_state<courier>(*core_->system, core_->actors.registry, core_->futures);
+  core_->front = spawn_courier(*core_->system, core_->actors.registry, core_->futures);
 }
 
 runtime::~runtime() = default;
