@@ -83,7 +83,8 @@ private:
       }
     }
     if (idle) return fail(not_running(*idle));
-    if (model.empty()) return fail(errc::unavailable, "no service with a model is running");
+    // Right after the start the services that will be there are not known yet.
+    if (ids.empty()) return fail(errc::unavailable, "no service with a model is running");
     return fail(errc::unknown_model, unknown("model", model, ids));
   }
 

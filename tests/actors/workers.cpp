@@ -74,9 +74,9 @@ TEST_CASE("a thread that is stuck is left behind after a bounded time") {
 
 TEST_CASE("jobs that wait are dropped with the pool and what they hold is freed") {
   auto held = std::make_shared<int>();
+  std::promise<void> started, release;
   {
     worker_pool pool{"test", 1, 1};
-    std::promise<void> started, release;
     pool.submit([&](unsigned) {
       started.set_value();
       release.get_future().wait();
