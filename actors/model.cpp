@@ -104,12 +104,11 @@ private:
   // -- work: pictures to preparers, batches to lanes, vectors to whoever asked ------------------------------
 
   void pump() {
-    if (model_ && !unloading_)
-      if (auto lone = queue_->next_lone())
-        start(std::move(lone->work), prepare_job{std::move(lone->task), setup_.options.decode});
+    auto serving = model_ && !unloading_;
+    if (auto lone = serving ? queue_->next_lone() : std::nullopt)
+      start(std::move(lone->work), prepare_job{std::move(lone->task), setup_.options.decode});
     while (auto task = queue_->next_to_prepare()) start(std::move(*task));
     // One batch per lane, and one more that is full, so that a lane finds work when it is done.
-    auto serving = model_ && !unloading_;
     auto most = std::min(setup_.work.lanes->width(), serving ? model_->concurrency() : 0u);
     while (serving
            && (embedding_.size() < most || (embedding_.size() == most && queue_->full_batch_ready()))) {

@@ -43,9 +43,9 @@ struct worker_pool::core {
       lock.unlock();
       run_one(work, threads);
       work = nullptr; // what the job holds is freed before the lock is taken again
-      linger();
       lock.lock();
       --running;
+      if (waiting.empty()) linger(lock);
     }
     --alive;
     thread_ended.notify_all();
@@ -53,10 +53,12 @@ struct worker_pool::core {
 
   // Waking a thread takes longer than a short job: one that has just worked looks for more for a moment, and
   // lets others have its core meanwhile.
-  void linger() const {
+  void linger(std::unique_lock<std::mutex>& lock) const {
     if (lingering.count() == 0) return;
+    lock.unlock();
     auto end = std::chrono::steady_clock::now() + lingering;
     while (!work_or_stop_hint && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+    lock.lock();
   }
 
   void run_one(const job& work, unsigned threads) noexcept {
@@ -108,6 +110,11 @@ void worker_pool::submit(job work) {
     core_->work_or_stop_hint = true;
   }
   core_->work_or_stop.notify_one();
+}
+
+unsigned worker_pool::running() const {
+  std::lock_guard lock{core_->mutex};
+  return core_->running;
 }
 
 workers make_workers(worker_counts counts) {

@@ -42,6 +42,9 @@ public:
   void submit(job work) override;
   unsigned width() const override { return width_; }
 
+  /// How many jobs run now.
+  unsigned running() const;
+
 private:
   struct core;
   std::shared_ptr<core> core_;

@@ -2,9 +2,10 @@
 // preparation, batching, lanes) beside a loop around the same frozen module in one thread of the caller, both
 // with the same cores.
 //
-//   decoded   pictures as pixels, a little larger than the input: cropped and normalised on the way; the loop
-//   gets them ready made JPEG      pictures as files; the loop decodes, resizes, crops and normalises them
-//   itself before each batch
+// "decoded": pictures as pixels, a little larger than the input, which the path crops and normalises; the
+// loop gets them ready made.
+//
+// "JPEG files": the loop decodes, resizes, crops and normalises them itself before each batch.
 #include "bench/bare_libtorch.hpp"
 #include "bench/bench.hpp"
 

@@ -87,3 +87,16 @@ TEST_CASE("jobs that wait are dropped with the pool and what they hold is freed"
   }
   CHECK(held.use_count() == 1);
 }
+
+TEST_CASE("a thread that only looks for more work takes no share of the cores") {
+  std::promise<void> done;
+  std::promise<unsigned> share;
+  worker_pool pool{"test", 2, 2, 10s, 60s};
+  pool.submit([&](unsigned) { done.set_value(); });
+  done.get_future().wait();
+  auto end = std::chrono::steady_clock::now() + 5s;
+  while (pool.running() > 0 && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  REQUIRE(pool.running() == 0);
+  pool.submit([&](unsigned threads) { share.set_value(threads); });
+  CHECK(share.get_future().get() == 2);
+}
