@@ -90,7 +90,12 @@ void batch_queue::prepared(place where, result<pixels> picture, std::chrono::mic
 }
 
 std::size_t batch_queue::batch_size_at_front() const {
-  return requests_.at(ready_.begin()->first.request).batch_size;
+  return std::min(requests_.at(ready_.begin()->first.request).batch_size, largest_batch_);
+}
+
+std::size_t batch_queue::sendable() const {
+  if (ready_.empty()) return 0;
+  return std::min(requests_.at(ready_.begin()->first.request).batch_size, ready_.size());
 }
 
 bool batch_queue::full_batch_ready() const {

@@ -3,6 +3,7 @@
 #include <vef/backends/backend.hpp>
 #include <vef/messages/embed.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -113,6 +114,13 @@ public:
   /// When `expire` has something to do next.
   std::optional<time_point> next_deadline() const;
 
+  /// No batch is larger from now on, whatever requests ask for.
+  void set_largest_batch(std::size_t pictures) { largest_batch_ = std::max<std::size_t>(pictures, 1); }
+
+  /// How many pictures the next batch could have now if nothing but its request limited it; 0: none are
+  /// ready.
+  std::size_t sendable() const;
+
   /// Forgets all requests and says which they were.
   std::vector<request_id> abandon();
 
@@ -170,6 +178,7 @@ private:
   std::vector<request_id> complete_; // whose replies nobody took yet
   std::size_t images_ = 0;
   std::size_t preparing_ = 0;
+  std::size_t largest_batch_ = static_cast<std::size_t>(-1);
   std::uint64_t next_sequence_ = 1;
   std::uint64_t next_batch_ = 1;
   std::optional<std::uint64_t> hold_from_;

@@ -15,35 +15,43 @@ struct model_options {
   /// For a request that brings no time of its own: nothing waits for ever.
   std::chrono::milliseconds time_allowed = std::chrono::minutes{10};
 
-  /// For answers of the service and the governor before a load; another model may have to be unloaded first.
-  std::chrono::milliseconds admission_timeout = std::chrono::minutes{2};
-};
+  /// For answers of the governor, who has a limit of its own for loads that wait for room: a little more than
+  /// that.
+  std::chrono::milliseconds admission_timeout = std::chrono::minutes{3};
 
-/// What a model asks its service before it loads, and tells it afterwards. Inside a process only.
-using slot_keeper_actor =
-    extended<service_actor,
-             // May this model be in memory now? Answers when there is a place among `max_loaded_models`.
-             void(reserve_atom, std::string),
-             // The model is out of memory.
-             void(release_atom, std::string)>;
+  /// How long a model leaves the governor alone that could not give it the memory for larger batches.
+  std::chrono::milliseconds growth_pause = std::chrono::seconds{1};
+
+  /// So many vectors from a tier that is not the highest make a model ask for the next one.
+  std::uint64_t climb_after = 64;
+};
 
 struct model_setup {
   std::string service;
   model_info info;
   std::shared_ptr<backend> source;
   workers work;
-  slot_keeper_actor owner;
+  service_actor owner;
   governor_actor governor;
   model_options options;
+  std::uint32_t places = 0; ///< models of the service that may be in memory; 0: any number
+  idle_timeouts idle = {};  ///< of the service
 };
+
+/// What a model asks the governor for before it is loaded into a tier.
+load_claim claim_of(const std::string& service, const model_info& info, tier to, std::uint32_t places,
+                    const idle_timeouts& idle);
 
 /// Spawns the actor of one model of a catalog. It stays for as long as its service does: the model comes into
 /// memory with the first request and may leave and come back, and a request that arrives at any moment of
 /// that waits in the same queue.
 ///
 ///     absent --request--> loading --> ready --unload--> draining --> absent
-///                           |                                          |
-///                         failed                 requests that wait: loading
+///                           |          |  ^                             |
+///                         failed     moving     requests that wait: loading
+///
+/// `moving` is the way between two tiers: down when the governor says so, up when pictures come that the
+/// present tier can't embed, or so many that the next one pays.
 model_actor spawn_model(caf::actor_system& system, model_setup setup);
 
 } // namespace vef

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace vef {
 
@@ -44,46 +45,113 @@ bool embed_job::prepare_first() {
   return first->picture.has_value();
 }
 
-void embed_job::run_part(std::size_t from, std::size_t count, unsigned threads) {
+result<void> embed_job::pass(std::size_t from, std::size_t count, unsigned threads) {
   auto images = std::span<const pixels>{batch.images}.subspan(from, count);
   auto rows = vector_rows{batch.rows}.subspan(from, count);
-  auto done = guarded(errc::embed_failed, "the forward pass failed",
-                      [&] { return model->embed(images, rows, embed_context{threads}); });
+  std::uint64_t held = 0;
+  auto done = guarded(errc::embed_failed, "the forward pass failed", [&] {
+    return model->embed(images, rows, embed_context{threads, &held});
+  });
+  if (done && held > 0) working.push_back({static_cast<std::uint32_t>(count), held});
+  if (!done && done.error().code == errc::out_of_memory) {
+    ran_out.push_back(count);
+    // What is kept for later passes may be what this one lacks.
+    model->limit_working(0);
+    trim_heap();
+  }
+  return done;
+}
+
+void embed_job::run_part(std::size_t from, std::size_t count, unsigned threads) {
+  auto done = pass(from, count, threads);
   if (!done && count > 1) {
     run_part(from, count / 2, threads);
     run_part(from + count / 2, count - count / 2, threads);
     return;
   }
+  if (!done && done.error().code == errc::out_of_memory) done = pass(from, count, threads);
   if (!done) {
     outcomes[from] = done.error();
     return;
   }
+  auto rows = vector_rows{batch.rows}.subspan(from, count);
   for (std::size_t i = 0; i < count; ++i)
     if (!std::ranges::all_of(rows[i], [](float x) { return std::isfinite(x); }))
       outcomes[from + i] = {errc::embed_failed, "the model gave a vector with numbers that are not finite"};
 }
 
+// -- loading and leaving ------------------------------------------------------------------------------------
+
 void load_job::run(unsigned threads) {
   took = timed([&] {
     model = guarded(errc::load_failed, "cannot load model " + quoted(info.id),
                     [&]() -> result<std::unique_ptr<loaded_model>> {
-                      auto loaded = source->load(info, load_context{threads});
+                      auto loaded = source->load(info, load_context{threads, to});
                       if (loaded && !*loaded) return fail(errc::load_failed, "the backend returned no model");
-                      if (loaded) bytes = (*loaded)->memory_bytes();
+                      if (loaded) memory = (*loaded)->memory();
                       return loaded;
                     });
   });
+  trim_heap(); // a load leaves holes, and what it read from would stay in them
   source.reset();
 }
 
-void unload_job::run() {
-  auto before = resident_bytes();
-  took = timed([this] {
-    model.reset();
+namespace {
+
+// What it was, less what is left of it, by device.
+std::vector<device_bytes> difference(const model_memory& before, const model_memory& after) {
+  std::map<std::string, std::uint64_t> bytes;
+  for (const auto* part : {&before.weights, &before.working})
+    for (const auto& x : *part) bytes[x.device] += x.bytes;
+  for (const auto* part : {&after.weights, &after.working})
+    for (const auto& x : *part) bytes[x.device] -= std::min(bytes[x.device], x.bytes);
+  std::vector<device_bytes> out;
+  for (const auto& [device, n] : bytes) out.push_back({device, n});
+  return out;
+}
+
+// A driver that can't be asked costs a figure in a report, nothing else.
+std::vector<device_reading> devices_of(backend* source) {
+  if (!source) return {};
+  auto readings = guarded(errc::internal, "cannot read the memory of devices",
+                          [&]() -> result<std::vector<device_reading>> { return source->devices(); });
+  return readings ? std::move(*readings) : std::vector<device_reading>{};
+}
+
+} // namespace
+
+void move_job::run(unsigned threads) {
+  auto before = model->memory();
+  memory_meter meter{devices_of(source.get())};
+  took = timed([&] {
+    if (to == tier::absent) {
+      model.reset();
+    } else {
+      model->limit_working(0);
+      outcome = guarded(errc::load_failed, "cannot move the model to tier " + quoted(to_string(to)), [&] {
+        return model->move_to(load_context{threads, to});
+      });
+      memory = model->memory();
+    }
     trim_heap();
   });
-  auto after = resident_bytes();
-  bytes_returned = before > after ? before - after : 0;
+  auto expected = difference(before, memory);
+  bytes_expected = total(expected);
+  bytes_returned = meter.returned(expected, devices_of(source.get()));
+  source.reset();
+}
+
+void trim_job::run() {
+  auto before = model->memory();
+  memory_meter meter{{}};
+  took = timed([this] {
+    model->limit_working(keep);
+    trim_heap();
+  });
+  auto expected = difference(before, model->memory());
+  bytes_expected = total(expected);
+  bytes_returned = meter.returned(expected, {});
+  model.reset();
 }
 
 } // namespace vef

@@ -29,6 +29,8 @@ struct embed_job {
   std::optional<prepare_job> first; ///< of a lone picture, which is still to be prepared
   batch_queue::batch batch;
   std::vector<error> outcomes;
+  std::vector<working_sample> working; ///< what passes needed, of those that say so
+  std::vector<std::size_t> ran_out;    ///< sizes of the parts that found no memory
   std::chrono::microseconds took{};
 
   void run(unsigned threads);
@@ -36,22 +38,40 @@ struct embed_job {
 private:
   bool prepare_first();
   void run_part(std::size_t from, std::size_t count, unsigned threads);
+  result<void> pass(std::size_t from, std::size_t count, unsigned threads);
 };
 
-/// Loads a model.
+/// Loads a model into a tier.
 struct load_job {
   std::shared_ptr<backend> source;
   model_info info;
+  vef::tier to = tier::host;
   result<std::unique_ptr<loaded_model>> model;
-  std::uint64_t bytes = 0; ///< as the model says
+  model_memory memory = {}; ///< as the model says
   std::chrono::microseconds took{};
 
   void run(unsigned threads);
 };
 
-/// Destroys a model and measures what came back.
-struct unload_job {
+/// Moves a model to another tier of its ladder; to `absent`, destroys it. Measures what came back.
+struct move_job {
+  std::shared_ptr<backend> source;
   std::shared_ptr<loaded_model> model;
+  vef::tier to = tier::absent;
+  result<void> outcome = {};
+  model_memory memory = {};         ///< afterwards, as the model says
+  std::uint64_t bytes_expected = 0; ///< what it gave back, as it says
+  std::uint64_t bytes_returned = 0; ///< of these, what was seen to come back
+  std::chrono::microseconds took{};
+
+  void run(unsigned threads);
+};
+
+/// Has a model give back working memory that no pass uses.
+struct trim_job {
+  std::shared_ptr<loaded_model> model;
+  std::uint64_t keep = 0; ///< bytes that it may go on holding
+  std::uint64_t bytes_expected = 0;
   std::uint64_t bytes_returned = 0;
   std::chrono::microseconds took{};
 

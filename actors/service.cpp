@@ -1,14 +1,13 @@
 #include <vef/actors/service.hpp>
 
 #include <vef/actors/gather.hpp>
-#include <vef/actors/recency.hpp>
+#include <vef/actors/ladder.hpp>
 #include <vef/messages/suggest.hpp>
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 #include <spdlog/spdlog.h>
 
-#include <deque>
 #include <set>
 
 namespace vef {
@@ -19,7 +18,7 @@ using std::chrono::milliseconds;
 
 class service_machine {
 public:
-  using interface = slot_keeper_actor;
+  using interface = service_actor;
   static inline const char* name = "vef.service";
 
   explicit service_machine(interface::pointer self)
@@ -34,11 +33,11 @@ public:
         [this](embed_atom, embed_request& request) { return embed(std::move(request)); },
         [this](load_atom, const std::string& id) { return load(id); },
         [this](unload_atom, const std::string& id, unload_mode mode) { return unload(id, mode); },
+        [this](plan_atom, const std::string& id) { return plan(id); },
+        [this](pin_atom, const std::string& id, bool pinned) { return pin(id, pinned); },
         [this](models_atom) { return catalog(); },
         [this](status_atom) { return status(); },
         [this](drain_atom, milliseconds limit) { return drain(limit); },
-        [this](reserve_atom, const std::string& id) { return reserve(id); },
-        [this](release_atom, const std::string& id) { release(id); },
     };
   }
 
@@ -49,7 +48,6 @@ private:
     if (draining_) return to_caf(refusal());
     auto target = model(request.model);
     if (!target) return to_caf(target.error());
-    recent_.use(request.model.empty() ? ids_.front() : request.model);
     return self_->delegate(*target, embed_atom_v, std::move(request));
   }
 
@@ -57,19 +55,30 @@ private:
     if (draining_) return to_caf(refusal());
     auto target = model(id);
     if (!target) return to_caf(target.error());
-    recent_.use(id.empty() ? ids_.front() : id);
     return self_->delegate(*target, load_atom_v);
   }
 
   caf::result<std::vector<unload_report>> unload(const std::string& id, unload_mode mode) {
     if (!id.empty() && !find(id)) return to_caf(unknown_id(id));
-    std::vector<model_actor> targets;
-    for (const auto& [known, handle] : models_)
-      if (id.empty() ? occupied_.contains(known) : known == id) targets.push_back(handle);
-    auto reply = self_->make_response_promise<std::vector<unload_report>>();
-    unload_each(targets, mode, setup_.models.time_allowed, reply);
-    return reply;
+    return self_->delegate(setup_.governor, unload_atom_v, unload_request{setup_.spec.name, id, mode});
   }
+
+  caf::result<load_plan> plan(const std::string& id) {
+    auto info = find(id.empty() && !ids_.empty() ? ids_.front() : id);
+    if (!info) return to_caf(unknown_id(id));
+    return self_->delegate(setup_.governor, plan_atom_v,
+                           claim_of(setup_.spec.name, *info, lowest_serving(ladder_of(*info)),
+                                    setup_.spec.max_loaded_models, idle()));
+  }
+
+  caf::result<void> pin(const std::string& id, bool pinned) {
+    auto info = find(id.empty() && !ids_.empty() ? ids_.front() : id);
+    if (!info) return to_caf(unknown_id(id));
+    self_->send(setup_.governor, pin_atom_v, model_key{setup_.spec.name, info->id}, pinned);
+    return caf::unit;
+  }
+
+  idle_timeouts idle() const { return setup_.spec.idle.value_or(setup_.idle); }
 
   void unload_each(const std::vector<model_actor>& targets, unload_mode mode, milliseconds limit,
                    caf::typed_response_promise<std::vector<unload_report>> reply) {
@@ -78,7 +87,7 @@ private:
       self_->request(targets[i], limit, unload_atom_v, mode)
           .then([=](unload_report& done) { all->put(i, {std::move(done)}); },
                 [=, this, id = id_of(targets[i])](caf::error& why) {
-                  all->put(i, {unload_report{setup_.spec.name, id, from_caf(why), 0, 0, {}}});
+                  all->put(i, {{.service = setup_.spec.name, .model = id, .outcome = from_caf(why)}});
                 });
   }
 
@@ -135,9 +144,9 @@ private:
     if (auto it = models_.find(id); it != models_.end()) return it->second;
     auto info = find(id);
     if (!info) return fail(unknown_id(id));
-    auto handle = spawn_model(self_->system(),
-                              {setup_.spec.name, *info, setup_.source, setup_.work,
-                               caf::actor_cast<slot_keeper_actor>(self_), setup_.governor, setup_.models});
+    auto handle = spawn_model(self_->system(), {setup_.spec.name, *info, setup_.source, setup_.work,
+                                                caf::actor_cast<service_actor>(self_), setup_.governor,
+                                                setup_.models, setup_.spec.max_loaded_models, idle()});
     self_->monitor(handle);
     models_.emplace(id, handle);
     return handle;
@@ -157,47 +166,7 @@ private:
       if (!stopping_)
         spdlog::error("the actor of {}/{} died: {}", setup_.spec.name, id, from_caf(msg.reason).what);
       models_.erase(it);
-      release(id);
       break;
-    }
-  }
-
-  // -- places in memory -------------------------------------------------------------------------------------
-
-  caf::result<void> reserve(const std::string& id) {
-    auto reply = self_->make_response_promise<void>();
-    waiting_.push_back({id, reply});
-    admit_waiting();
-    return reply;
-  }
-
-  void release(const std::string& id) {
-    occupied_.erase(id);
-    leaving_.erase(id);
-    admit_waiting();
-  }
-
-  void admit_waiting() {
-    auto most = setup_.spec.max_loaded_models;
-    while (!waiting_.empty()
-           && (most == 0 || occupied_.size() < most || occupied_.contains(waiting_.front().id))) {
-      occupied_.insert(waiting_.front().id);
-      deliver_done(waiting_.front().reply);
-      waiting_.pop_front();
-    }
-    make_room(waiting_.size());
-  }
-
-  // Lets the models go that were not used for longest, as many as are waited for.
-  void make_room(std::size_t wanted) {
-    for (const auto& id : recent_.oldest_first()) {
-      if (leaving_.size() >= wanted) return;
-      if (!occupied_.contains(id) || leaving_.contains(id)) continue;
-      leaving_.insert(id);
-      spdlog::info("unloading {}/{}: {} models at most, and another one is wanted", setup_.spec.name, id,
-                   setup_.spec.max_loaded_models);
-      self_->request(models_.at(id), setup_.models.time_allowed, unload_atom_v, unload_mode::when_done)
-          .then([](unload_report&) {}, [this, id](caf::error&) { leaving_.erase(id); });
     }
   }
 
@@ -214,17 +183,11 @@ private:
 
   void stop(const caf::error& reason) {
     stopping_ = true;
-    for (auto& one : waiting_) one.reply.deliver(to_caf(refusal()));
     for (const auto& [id, handle] : models_) self_->send_exit(handle, reason);
     // A backend's destructor may take long: not on a scheduler thread.
     setup_.work.loaders->submit([held = std::move(setup_.source)](unsigned) mutable { held.reset(); });
     self_->quit(reason);
   }
-
-  struct waiting_model {
-    std::string id;
-    caf::typed_response_promise<void> reply;
-  };
 
   static constexpr milliseconds status_timeout{2000};
 
@@ -232,10 +195,6 @@ private:
   service_setup setup_;
   std::vector<std::string> ids_; // of the catalog, the default one first
   std::map<std::string, model_actor> models_;
-  recency recent_;
-  std::set<std::string> occupied_; // models that are in memory or on their way there
-  std::set<std::string> leaving_;  // those among them that were told to go
-  std::deque<waiting_model> waiting_;
   bool draining_ = false;
   bool stopping_ = false;
 };
@@ -253,6 +212,8 @@ result<void> validate(const std::vector<model_info>& catalog) {
       return fail(errc::duplicate_name, "the catalog lists model " + quoted(model.id) + " twice");
     if (model.embed_dim == 0) return bad("embed_dim is 0");
     if (auto good = validate(model.prepare); !good) return bad(good.error().what);
+    if (auto good = validate(model.tiers); !good) return bad(good.error().what);
+    if (model.keep_alive && model.keep_alive->count() < 0) return bad("keep_alive is negative");
   }
   return {};
 }

@@ -11,15 +11,15 @@ struct service_setup {
   workers work;
   governor_actor governor;
   model_options models;
+  idle_timeouts idle = {}; ///< of the node, for a spec that says nothing
 };
 
 /// Refuses a catalog that no service could offer: empty or duplicate ids, vectors of length 0, an impossible
-/// preparation.
+/// preparation or ladder of tiers.
 result<void> validate(const std::vector<model_info>& catalog);
 
 /// Spawns the actor of one service. It owns the backend and one actor for each model that was asked for so
-/// far, and keeps at most `max_loaded_models` of them in memory: a further one waits until the one least
-/// recently used has gone.
+/// far. What may be in memory at once, `max_loaded_models` included, is decided by the governor.
 service_actor spawn_service(caf::actor_system& system, service_setup setup);
 
 } // namespace vef

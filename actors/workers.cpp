@@ -23,7 +23,7 @@ struct worker_pool::core {
   std::mutex mutex;
   std::condition_variable work_or_stop;
   std::condition_variable thread_ended;
-  std::deque<job> waiting;
+  std::deque<work_item> waiting;
   std::atomic<bool> work_or_stop_hint = false; // so that a thread may look without the lock
   unsigned running = 0;
   unsigned alive = 0;
@@ -61,7 +61,7 @@ struct worker_pool::core {
     lock.lock();
   }
 
-  void run_one(const job& work, unsigned threads) noexcept {
+  void run_one(const work_item& work, unsigned threads) noexcept {
     try {
       work(threads);
     } catch (const std::exception& e) {
@@ -92,7 +92,7 @@ worker_pool::worker_pool(std::string name, unsigned width, unsigned cores, std::
 }
 
 worker_pool::~worker_pool() {
-  std::deque<job> dropped;
+  std::deque<work_item> dropped;
   std::unique_lock lock{core_->mutex};
   core_->stop = true;
   core_->work_or_stop_hint = true;
@@ -102,7 +102,7 @@ worker_pool::~worker_pool() {
   if (!ended) spdlog::error("{} of the {} threads are stuck and are left behind", core_->alive, core_->name);
 }
 
-void worker_pool::submit(job work) {
+void worker_pool::submit(work_item work) {
   {
     std::lock_guard lock{core_->mutex};
     if (core_->stop) return;
@@ -123,7 +123,8 @@ workers make_workers(worker_counts counts) {
   using namespace std::chrono_literals;
   return {std::make_shared<worker_pool>("vef-lane", counts.lanes ? counts.lanes : cores, cores, 10s, 50us),
           std::make_shared<worker_pool>("vef-prepare", counts.preparers ? counts.preparers : all, 1),
-          std::make_shared<worker_pool>("vef-load", counts.loaders, cores)};
+          std::make_shared<worker_pool>("vef-load", counts.loaders, cores),
+          std::make_shared<worker_pool>("vef-background", 1, 1)};
 }
 
 } // namespace vef

@@ -10,7 +10,7 @@ namespace vef {
 /// Work that blocks or computes, and so must stay away from the scheduler's threads. It must not throw; it
 /// says that it is done by a message to whoever waits. `threads` is the number of cores that it has for
 /// itself.
-using job = std::function<void(unsigned threads)>;
+using work_item = std::function<void(unsigned threads)>;
 
 /// Where jobs run. Tests put one in that runs them when told.
 class executor {
@@ -18,7 +18,7 @@ public:
   virtual ~executor() = default;
 
   /// Runs the job some time, after those submitted before. Never blocks. Callers bound what they submit.
-  virtual void submit(job work) = 0;
+  virtual void submit(work_item work) = 0;
 
   /// How many jobs run at once.
   virtual unsigned width() const = 0;
@@ -39,7 +39,7 @@ public:
   worker_pool(const worker_pool&) = delete;
   worker_pool& operator=(const worker_pool&) = delete;
 
-  void submit(job work) override;
+  void submit(work_item work) override;
   unsigned width() const override { return width_; }
 
   /// How many jobs run now.
@@ -54,9 +54,10 @@ private:
 
 /// The workers of a node, shared by all of its services.
 struct workers {
-  std::shared_ptr<executor> lanes;     ///< forward passes
-  std::shared_ptr<executor> preparers; ///< decoding and resizing
-  std::shared_ptr<executor> loaders;   ///< loading and unloading
+  std::shared_ptr<executor> lanes;      ///< forward passes
+  std::shared_ptr<executor> preparers;  ///< decoding and resizing
+  std::shared_ptr<executor> loaders;    ///< loading and unloading
+  std::shared_ptr<executor> background; ///< what blocks for a moment: small files, what the kernel says
 };
 
 /// How many of each; 0 takes what suits the machine.
@@ -64,7 +65,7 @@ struct worker_counts {
   unsigned cores = 0;     ///< that forward passes may use together; 0: all
   unsigned lanes = 0;     ///< forward passes at once; 0: as many as cores
   unsigned preparers = 0; ///< 0: as many as cores
-  unsigned loaders = 2;
+  unsigned loaders = 3;   ///< one more than loads at once, so that an unload need not wait for a load
 };
 
 workers make_workers(worker_counts counts = {});

@@ -1,6 +1,7 @@
 #include <vef/apps/list_commands.hpp>
 
 #include <vef/apps/json.hpp>
+#include <vef/apps/memory_text.hpp>
 #include <vef/apps/session.hpp>
 #include <vef/apps/sizes.hpp>
 #include <vef/apps/table.hpp>
@@ -73,15 +74,9 @@ std::string status_text(const node_status& x) {
   for (const auto& s : x.services)
     services.add({s.name, s.backend, std::string{to_string(s.state)}, std::to_string(s.catalog.size()),
                   s.default_model, s.reason.what});
-  table memory{{{"memory of"},
-                {"budget", column_kind::number},
-                {"reserved", column_kind::number},
-                {"in models", column_kind::number}}};
-  for (const auto& d : x.memory)
-    memory.add({d.device, format_bytes(d.capacity), format_bytes(d.reserved), format_bytes(d.resident)});
   return "vef " + x.version + " on " + count(std::thread::hardware_concurrency(), "core") + ", "
          + format_bytes(machine_memory()) + " of memory\n\n" + heading("Backends", backends)
-         + heading("Services", services) + heading("Memory", memory);
+         + heading("Services", services) + memory_text(x.memory);
 }
 
 } // namespace

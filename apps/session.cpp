@@ -1,10 +1,12 @@
 #include <vef/apps/session.hpp>
 
 #include <vef/apps/sizes.hpp>
+#include <vef/messages/bytes.hpp>
 #include <vef/messages/suggest.hpp>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 
 namespace vef {
@@ -27,14 +29,26 @@ result<std::string> checked_source(const std::string& source) {
   return fs::absolute(source).lexically_normal().string();
 }
 
+// Where the XDG base directory specification has what a program learns; nowhere if there is no home.
+fs::path state_file() {
+  auto named = std::getenv("XDG_STATE_HOME");
+  if (named && *named == '/') return fs::path{named} / "vef/usage.json";
+  auto home = std::getenv("HOME");
+  return home && *home == '/' ? fs::path{home} / ".local/state/vef/usage.json" : fs::path{};
+}
+
 result<runtime_options> to_runtime_options(const common_options& options) {
   runtime_options out;
+  out.memory.state_file = state_file();
   out.work.cores = options.threads;
   out.work.preparers = options.jobs > 0 ? options.jobs : options.threads;
   out.shutdown_limit = std::chrono::seconds{10};
   if (options.budget.empty()) return out;
   auto budget = parse_size(options.budget, machine_memory());
   if (!budget) return fail(errc::invalid_argument, "--budget: " + budget.error().what);
+  if (auto there = machine_memory(); there > 0 && *budget > there)
+    return fail(errc::invalid_argument, "--budget: " + options.budget + " is more than the "
+                                            + format_bytes(there) + " of memory that this machine has");
   out.memory_budget = *budget;
   return out;
 }

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <vef/backends/pixels.hpp>
-#include <vef/messages/model.hpp>
+#include <vef/messages/memory.hpp>
 
 #include <map>
 #include <memory>
@@ -14,9 +14,18 @@ namespace vef {
 /// Where a forward pass puts its vectors: one span of embed_dim floats for each picture.
 using vector_rows = std::span<const std::span<float>>;
 
-/// What a forward pass may use.
+/// What a forward pass may use, and where it says what it used.
 struct embed_context {
   unsigned threads = 1; ///< cores that this call has for itself
+
+  /// Where a model that knows it puts the most working memory that the call held at once, in bytes.
+  std::uint64_t* working = nullptr;
+};
+
+/// What a load, or a move to another tier, is told.
+struct load_context {
+  unsigned threads = 1;             ///< cores that the load may use
+  vef::tier tier = vef::tier::host; ///< where the weights should be afterwards
 };
 
 /// A model in memory. Its destructor unloads it: afterwards every byte that loading added is gone.
@@ -33,19 +42,28 @@ public:
   virtual result<void> embed(std::span<const pixels> images, vector_rows rows,
                              const embed_context& context) = 0;
 
-  /// Bytes held, as measured after the load.
+  /// Bytes of host memory held.
   virtual std::uint64_t memory_bytes() const = 0;
+
+  /// What is held now, by device. For models that use a device, or keep working memory between passes.
+  virtual model_memory memory() const { return {{{"host", memory_bytes()}}, {}}; }
+
+  /// How much working memory may be kept between passes; what is kept beyond that is given back at once. A
+  /// pass that needs more takes it all the same. May be called while passes run.
+  virtual void limit_working(std::uint64_t bytes) { static_cast<void>(bytes); }
 
   /// Where the weights are.
   virtual vef::tier tier() const { return tier::host; }
 
+  /// Moves the weights to another tier of the model's ladder, one step up or down. After an error the model
+  /// is where it was. Called like the load, and never while `embed` runs.
+  virtual result<void> move_to(const load_context& to) {
+    static_cast<void>(to);
+    return fail(errc::invalid_argument, "this model has only one tier");
+  }
+
   /// How many threads may be in `embed` at once.
   virtual unsigned concurrency() const { return 1; }
-};
-
-/// What a load is told.
-struct load_context {
-  unsigned threads = 1; ///< cores that the load may use
 };
 
 /// What a service is made from. A user's kind of model is a class that implements this.
@@ -66,6 +84,10 @@ public:
   /// Whether it is able to work, in its own judgement. Called on the health-check interval; must not take
   /// long.
   virtual result<void> check() { return {}; }
+
+  /// The memory of the accelerators that its models use, as their driver gives it. Asked every second or so;
+  /// must not take long.
+  virtual std::vector<device_reading> devices() { return {}; }
 };
 
 /// What a backend is constructed with: the `settings` of its service's spec. A backend says which keys it

@@ -61,7 +61,10 @@ struct paired {
 };
 
 // One function a question.
+void eviction(const options& x);
+void memory(const options& x);
 void request_overhead(const options& x);
+void thrash(const options& x);
 void whole_path(const options& x);
 
 } // namespace vef::bench

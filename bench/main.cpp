@@ -4,26 +4,63 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <string_view>
 
+namespace {
+
+using namespace vef::bench;
+
+struct question {
+  std::string_view name;
+  void (*answer)(const options&); ///< null: needs LibTorch, and this build has none
+};
+
+#ifdef VEF_TORCH
+#define VEF_BENCH_TORCH(name)                                                                                \
+  question { #name, name }
+#else
+#define VEF_BENCH_TORCH(name)                                                                                \
+  question { #name, nullptr }
+#endif
+
+const question questions[]{{"request_overhead", request_overhead},
+                           VEF_BENCH_TORCH(whole_path),
+                           VEF_BENCH_TORCH(memory),
+                           {"thrash", thrash},
+                           {"eviction", eviction}};
+
+int usage() {
+  std::fprintf(stderr, "usage: vef_bench [--quick] [--threads N] [QUESTION...]\nquestions:");
+  for (const auto& x : questions) std::fprintf(stderr, " %s", x.name.data());
+  std::fprintf(stderr, "\n");
+  return 2;
+}
+
+} // namespace
+
 int main(int argc, char** argv) {
-  spdlog::set_level(spdlog::level::warn);
-  vef::bench::options options;
+  spdlog::set_level(spdlog::level::err);
+  options how;
+  std::vector<const question*> chosen;
   for (int i = 1; i < argc; ++i) {
     std::string_view word = argv[i];
+    auto named = std::ranges::find(questions, word, &question::name);
     if (word == "--quick")
-      options.quick = true;
+      how.quick = true;
     else if (word == "--threads" && i + 1 < argc)
-      options.threads = static_cast<unsigned>(std::atoi(argv[++i]));
-    else {
-      std::fprintf(stderr, "usage: vef_bench [--quick] [--threads N]\n");
-      return 2;
-    }
+      how.threads = static_cast<unsigned>(std::atoi(argv[++i]));
+    else if (named != std::end(questions))
+      chosen.push_back(named);
+    else
+      return usage();
   }
-  vef::bench::request_overhead(options);
-#ifdef VEF_TORCH
-  vef::bench::whole_path(options);
-#else
-  std::printf("SKIPPED: whole_path: built without LibTorch\n");
-#endif
+  if (chosen.empty())
+    for (const auto& x : questions) chosen.push_back(&x);
+  for (auto x : chosen) {
+    if (x->answer)
+      x->answer(how);
+    else
+      std::printf("SKIPPED: %s: built without LibTorch\n", x->name.data());
+  }
 }

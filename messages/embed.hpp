@@ -23,6 +23,10 @@ struct embed_request {
   std::optional<std::chrono::milliseconds> time_allowed = {}; ///< from admission; then `deadline_exceeded`
   vef::priority priority = priority::normal;
 
+  /// How long the model stays in memory after this request: 0 lets it go at once, `keep_for_ever` keeps it
+  /// until memory is short; none: as it is configured. The last request that says something counts.
+  std::optional<std::chrono::milliseconds> keep_alive = {};
+
   bool operator==(const embed_request&) const = default;
 
   static constexpr std::string_view type_name = "vef::embed_request";
@@ -31,7 +35,7 @@ struct embed_request {
         field{"service", &embed_request::service},       field{"model", &embed_request::model},
         field{"images", &embed_request::images},         field{"variant", &embed_request::variant},
         field{"batch_size", &embed_request::batch_size}, field{"time_allowed", &embed_request::time_allowed},
-        field{"priority", &embed_request::priority}};
+        field{"priority", &embed_request::priority},     field{"keep_alive", &embed_request::keep_alive}};
   }
 };
 

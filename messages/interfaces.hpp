@@ -20,6 +20,13 @@ using model_actor = actor_of<
     model_status(load_atom),
     // Unloads the model and answers when its memory is back. What became of it stands in the report.
     unload_report(unload_atom, unload_mode),
+    // Moves the model down to a tier of its ladder and answers when the memory above is back. As `unload`
+    // otherwise.
+    unload_report(demote_atom, tier, unload_mode),
+    // Gives back the working memory that no forward pass uses.
+    unload_report(trim_atom),
+    // Memory is so short: how large its batches may be follows from it.
+    void(pressure_atom, pressure),
     // Answers at once, whatever the model is doing. Is no use of the model.
     model_status(status_atom)>;
 
@@ -30,8 +37,14 @@ using service_actor = actor_of<
     embed_reply(embed_atom, embed_request),
     // Loads a model by its id; the empty id is the default one.
     model_status(load_atom, std::string),
-    // Unloads a model by its id; the empty id means every model in memory. Errors: unknown_model.
+    // Unloads a model by its id; the empty id means every model in memory. A pinned one stays, and its report
+    // says so. Errors: unknown_model.
     std::vector<unload_report>(unload_atom, std::string, unload_mode),
+    // What loading a model, the default one for the empty id, would need and evict. Does nothing. Errors:
+    // unknown_model.
+    load_plan(plan_atom, std::string),
+    // Pins a model, or unpins it: a pinned one, once loaded, is never evicted. Errors: unknown_model.
+    void(pin_atom, std::string, bool),
     // The catalog, the default model first.
     std::vector<catalog_entry>(models_atom),
     // Answers at once. Is no use of any model.
@@ -63,20 +76,40 @@ using registry_actor = actor_of<
     // For the supervisor: a service is gone.
     void(release_atom, std::string)>;
 
-/// Decides what may be in memory. Unloading is asked for here, so that it is decided in one place.
+/// Decides what may be in memory. Everything that comes in or goes is asked for here, so that it is decided
+/// in one place.
 using governor_actor = actor_of<
-    // Sets bytes aside for a load by this model. Errors: over_budget, with who holds the memory.
-    void(reserve_atom, memory_claim, model_actor),
-    // Replaces what was reserved by what was measured. Errors: over_budget if that is more than there is room
-    // for.
-    void(settle_atom, memory_claim),
+    // Sets memory aside for a load, or a move to a higher tier, of this model. Answers when there is room:
+    // idle models are evicted for it, those that are busy are waited for. Errors: over_budget, with who holds
+    // the memory; out_of_memory while memory is critically short; overloaded if too many wait already;
+    // invalid_argument for a device that this node does not have.
+    load_grant(reserve_atom, load_claim, model_actor),
+    // The model is in a tier: what was measured takes the place of what was reserved. Errors: over_budget if
+    // that is more than there is room for.
+    void(settle_atom, load_result),
+    // The model would use so many bytes of working memory on a device in all. Answers at once with how many
+    // it may: as many as it has, or more.
+    std::uint64_t(grow_atom, model_key, device_bytes),
     // The model is out of memory, or its load failed: gives back what it held.
-    void(release_atom, memory_claim),
-    // Unloads one model, those of a service, or all: one report for each model that was in memory. Errors:
-    // for a named model or service that is not in memory an empty list.
+    void(release_atom, model_key),
+    // What a model was used for (the usage tracker's `record_usage`).
+    void(usage_atom, usage_record),
+    // Unloads one model, those of a service, or all: one report for each model that was in memory. A pinned
+    // model stays, and its report says so. For a named model or service that is not in memory an empty list.
     std::vector<unload_report>(unload_atom, unload_request),
-    // The ledger of every device.
-    std::vector<device_memory>(status_atom)>;
+    // Unloads idle models by the eviction policy until no memory is in use by more than the threshold.
+    // Errors: invalid_argument.
+    std::vector<unload_report>(unload_atom, pressure_request),
+    // Unloads what has been idle for longer than these. Errors: invalid_argument.
+    std::vector<unload_report>(unload_atom, idle_timeouts),
+    // Pins a model, or unpins it.
+    void(pin_atom, model_key, bool),
+    // What this load would need and evict. Does nothing.
+    load_plan(plan_atom, load_claim),
+    // What the kernel and drivers say of memories. A device that was not known is added.
+    void(pressure_atom, std::vector<device_reading>),
+    // The ledger of every device, what is known of each model, and who left last.
+    memory_status(status_atom)>;
 
 /// The root: starts services in the order of their needs and stops them in reverse.
 using supervisor_actor = actor_of<
@@ -97,26 +130,37 @@ CAF_BEGIN_TYPE_ID_BLOCK(vef, caf::first_custom_type_id)
 CAF_ADD_TYPE_ID(vef, (std::chrono::milliseconds))
 CAF_ADD_TYPE_ID(vef, (std::vector<vef::backend_metadata>))
 CAF_ADD_TYPE_ID(vef, (std::vector<vef::catalog_entry>))
-CAF_ADD_TYPE_ID(vef, (std::vector<vef::device_memory>))
+CAF_ADD_TYPE_ID(vef, (std::vector<vef::device_reading>))
 CAF_ADD_TYPE_ID(vef, (std::vector<vef::service_status>))
 CAF_ADD_TYPE_ID(vef, (std::vector<vef::unload_report>))
+CAF_ADD_TYPE_ID(vef, (vef::device_bytes))
 CAF_ADD_TYPE_ID(vef, (vef::embed_reply))
 CAF_ADD_TYPE_ID(vef, (vef::embed_request))
 CAF_ADD_TYPE_ID(vef, (vef::governor_actor))
+CAF_ADD_TYPE_ID(vef, (vef::idle_timeouts))
 CAF_ADD_TYPE_ID(vef, (vef::listener_actor))
-CAF_ADD_TYPE_ID(vef, (vef::memory_claim))
+CAF_ADD_TYPE_ID(vef, (vef::load_claim))
+CAF_ADD_TYPE_ID(vef, (vef::load_grant))
+CAF_ADD_TYPE_ID(vef, (vef::load_plan))
+CAF_ADD_TYPE_ID(vef, (vef::load_result))
+CAF_ADD_TYPE_ID(vef, (vef::memory_status))
 CAF_ADD_TYPE_ID(vef, (vef::model_actor))
+CAF_ADD_TYPE_ID(vef, (vef::model_key))
 CAF_ADD_TYPE_ID(vef, (vef::model_status))
 CAF_ADD_TYPE_ID(vef, (vef::node_status))
+CAF_ADD_TYPE_ID(vef, (vef::pressure))
+CAF_ADD_TYPE_ID(vef, (vef::pressure_request))
 CAF_ADD_TYPE_ID(vef, (vef::registry_actor))
 CAF_ADD_TYPE_ID(vef, (vef::registry_event))
 CAF_ADD_TYPE_ID(vef, (vef::service_actor))
 CAF_ADD_TYPE_ID(vef, (vef::service_spec))
 CAF_ADD_TYPE_ID(vef, (vef::service_status))
 CAF_ADD_TYPE_ID(vef, (vef::supervisor_actor))
+CAF_ADD_TYPE_ID(vef, (vef::tier))
 CAF_ADD_TYPE_ID(vef, (vef::unload_mode))
 CAF_ADD_TYPE_ID(vef, (vef::unload_report))
 CAF_ADD_TYPE_ID(vef, (vef::unload_request))
+CAF_ADD_TYPE_ID(vef, (vef::usage_record))
 CAF_END_TYPE_ID_BLOCK(vef)
 
 namespace vef {

@@ -2,7 +2,9 @@
 
 #include <vef/messages/preparation.hpp>
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,13 +26,14 @@ struct tier_need {
   vef::tier tier = tier::host;
   std::string device = "host"; ///< whose memory: "host", "cuda:0"
   std::uint64_t bytes = 0;     ///< an estimate until the model was loaded once
+  bool serves = true;          ///< pictures can be embedded from there; if not, the first request moves it up
 
   bool operator==(const tier_need&) const = default;
 
   static constexpr std::string_view type_name = "vef::tier_need";
   static constexpr auto fields() {
     return std::tuple{field{"tier", &tier_need::tier}, field{"device", &tier_need::device},
-                      field{"bytes", &tier_need::bytes}};
+                      field{"bytes", &tier_need::bytes}, field{"serves", &tier_need::serves}};
   }
 };
 
@@ -39,15 +42,19 @@ struct model_info {
   std::string id;   ///< unique within its service
   std::string name; ///< for people
   std::string description = {};
-  std::uint32_t embed_dim = 0;       ///< length of its vectors
-  std::uint32_t preprocess_size = 0; ///< longer side of its input in pixels; 0: any
-  std::uint64_t memory_estimate = 0; ///< bytes of host memory while loaded, working memory included
+  std::uint32_t embed_dim = 0;        ///< length of its vectors
+  std::uint32_t preprocess_size = 0;  ///< longer side of its input in pixels; 0: any
+  std::uint64_t memory_estimate = 0;  ///< bytes of memory while loaded, working memory included
+  std::uint64_t working_estimate = 0; ///< bytes of working memory that each picture of a pass adds
   rating performance_rating = rating::balanced;
   std::string recommended_use = {};
   preparation prepare = {};
-  std::vector<tier_need> tiers = {}; ///< the ladder, lowest first; empty: one tier, `host`
-  std::uint32_t batch_size = 8;      ///< pictures in a forward pass unless a request says otherwise
-  bool normalized = false;           ///< vectors have the length 1
+  std::vector<tier_need> tiers = {}; ///< the ladder, lowest tier first, a line for each device that a tier
+                                     ///< needs; empty: one tier, `host`, of `memory_estimate` bytes
+  std::uint32_t batch_size = 8; ///< pictures in a forward pass unless a request says otherwise
+  bool normalized = false;      ///< vectors have the length 1
+  std::optional<std::chrono::milliseconds> keep_alive =
+      {}; ///< after its last use; instead of its service's timeouts
 
   bool operator==(const model_info&) const = default;
 
@@ -59,12 +66,14 @@ struct model_info {
                       field{"embed_dim", &model_info::embed_dim},
                       field{"preprocess_size", &model_info::preprocess_size},
                       field{"memory_estimate", &model_info::memory_estimate},
+                      field{"working_estimate", &model_info::working_estimate},
                       field{"performance_rating", &model_info::performance_rating},
                       field{"recommended_use", &model_info::recommended_use},
                       field{"prepare", &model_info::prepare},
                       field{"tiers", &model_info::tiers},
                       field{"batch_size", &model_info::batch_size},
-                      field{"normalized", &model_info::normalized}};
+                      field{"normalized", &model_info::normalized},
+                      field{"keep_alive", &model_info::keep_alive}};
   }
 };
 

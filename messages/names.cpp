@@ -23,6 +23,21 @@ std::string_view to_string(tier x) noexcept {
   return "unknown";
 }
 
+std::string_view to_string(pressure x) noexcept {
+  switch (x) {
+  case pressure::none: return "none";
+  case pressure::high: return "high";
+  case pressure::critical: return "critical";
+  }
+  return "unknown";
+}
+
+std::uint64_t total(const std::vector<device_bytes>& x) noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& one : x) sum += one.bytes;
+  return sum;
+}
+
 std::string_view to_string(unload_mode x) noexcept {
   return x == unload_mode::when_done ? "when_done" : "if_idle";
 }
@@ -34,6 +49,7 @@ std::string_view to_string(model_state x) noexcept {
   case model_state::ready: return "ready";
   case model_state::draining: return "draining";
   case model_state::failed: return "failed";
+  case model_state::moving: return "moving";
   }
   return "unknown";
 }

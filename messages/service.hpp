@@ -1,6 +1,6 @@
 #pragma once
 
-#include <vef/messages/model.hpp>
+#include <vef/messages/memory.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -19,7 +19,8 @@ struct service_spec {
   std::int32_t startup_priority = 5;                   ///< lower starts first among those that could start
   std::chrono::milliseconds health_check_interval{60000};
   bool auto_start = true;
-  std::uint32_t max_loaded_models = 0; ///< the idle one least recently used makes room; 0: no limit
+  std::uint32_t max_loaded_models = 0;              ///< an idle one makes room for another; 0: no limit
+  std::optional<idle_timeouts> idle = {};           ///< instead of the node's
   std::map<std::string, std::string> settings = {}; ///< the backend's own
 
   bool operator==(const service_spec&) const = default;
@@ -34,6 +35,7 @@ struct service_spec {
                       field{"health_check_interval", &service_spec::health_check_interval},
                       field{"auto_start", &service_spec::auto_start},
                       field{"max_loaded_models", &service_spec::max_loaded_models},
+                      field{"idle", &service_spec::idle},
                       field{"settings", &service_spec::settings}};
   }
 };
@@ -59,14 +61,19 @@ struct unload_request {
   }
 };
 
-/// What became of one model that was to be unloaded.
+/// What became of one model that was to leave a tier, and why it was to.
 struct unload_report {
   std::string service;
   std::string model;
-  error outcome;                    ///< `ok`: it is absent now
-  std::uint64_t bytes_expected = 0; ///< what the ledger held for it
-  std::uint64_t bytes_returned = 0; ///< by how much the memory of this process fell; other work blurs it
+  error outcome = {};               ///< `ok`: it has left
+  std::uint64_t bytes_expected = 0; ///< what it held of what it was to give back
+  std::uint64_t bytes_returned = 0; ///< of these, by how much the memory in use fell; other work blurs it
   std::chrono::microseconds took{};
+  vef::tier from = tier::absent;
+  vef::tier to = tier::absent; ///< the same as `from`: only its working memory was given back
+  std::string why = {};        ///< "not used for 600 s", "makes room for 's/m'"; empty: somebody asked for it
+  double score = 0;            ///< by the eviction policy; the lower, the sooner it goes; 0: none was needed
+  timestamp when{};
 
   bool operator==(const unload_report&) const = default;
 
@@ -77,24 +84,23 @@ struct unload_report {
                       field{"outcome", &unload_report::outcome},
                       field{"bytes_expected", &unload_report::bytes_expected},
                       field{"bytes_returned", &unload_report::bytes_returned},
-                      field{"took", &unload_report::took}};
+                      field{"took", &unload_report::took},
+                      field{"from", &unload_report::from},
+                      field{"to", &unload_report::to},
+                      field{"why", &unload_report::why},
+                      field{"score", &unload_report::score},
+                      field{"when", &unload_report::when}};
   }
 };
 
-/// Bytes that a model holds or asks for.
-struct memory_claim {
-  std::string service;
-  std::string model;
-  std::string device = "host";
-  std::uint64_t bytes = 0;
+/// Unload idle models where more than this share of a memory is in use, until it is not.
+struct pressure_request {
+  double threshold = 0.85; ///< 0..1
 
-  bool operator==(const memory_claim&) const = default;
+  bool operator==(const pressure_request&) const = default;
 
-  static constexpr std::string_view type_name = "vef::memory_claim";
-  static constexpr auto fields() {
-    return std::tuple{field{"service", &memory_claim::service}, field{"model", &memory_claim::model},
-                      field{"device", &memory_claim::device}, field{"bytes", &memory_claim::bytes}};
-  }
+  static constexpr std::string_view type_name = "vef::pressure_request";
+  static constexpr auto fields() { return std::tuple{field{"threshold", &pressure_request::threshold}}; }
 };
 
 std::string_view to_string(unload_mode x) noexcept;

@@ -4,11 +4,9 @@
 
 namespace vef {
 
-using timestamp = std::chrono::time_point<std::chrono::system_clock, std::chrono::milliseconds>;
-
-/// The life of a model: absent -> loading -> ready -> draining -> absent; `failed` is absent with a reason,
-/// and the next request tries again.
-enum class model_state : std::uint8_t { absent, loading, ready, draining, failed };
+/// The life of a model: absent -> loading -> ready -> draining -> absent; on its way between two tiers it is
+/// `moving`; `failed` is absent with a reason, and the next request tries again.
+enum class model_state : std::uint8_t { absent, loading, ready, draining, failed, moving };
 
 enum class service_state : std::uint8_t { waiting, starting, running, stopping, stopped, failed };
 
@@ -17,7 +15,8 @@ struct model_status {
   std::string model;
   model_state state = model_state::absent;
   vef::tier tier = tier::absent;
-  std::uint64_t bytes = 0;           ///< resident, as measured; while loading: reserved
+  std::uint64_t bytes = 0;           ///< held on all devices, as measured; while loading: reserved
+  std::uint64_t working_bytes = 0;   ///< of these, memory for forward passes
   std::uint64_t bytes_estimated = 0; ///< what was reserved before the last load
   timestamp loaded_at{};             ///< the epoch: never
   timestamp last_used{};
@@ -26,6 +25,7 @@ struct model_status {
   std::uint64_t images = 0;   ///< that got a vector
   std::uint64_t failures = 0; ///< images that got an error
   std::uint64_t batches = 0;
+  std::uint64_t ran_out = 0;             ///< batches that found no memory and were halved
   std::uint32_t queued = 0;              ///< images that wait or are being worked on
   std::chrono::microseconds load_time{}; ///< of the last load
   error last_error;
@@ -39,6 +39,7 @@ struct model_status {
                       field{"state", &model_status::state},
                       field{"tier", &model_status::tier},
                       field{"bytes", &model_status::bytes},
+                      field{"working_bytes", &model_status::working_bytes},
                       field{"bytes_estimated", &model_status::bytes_estimated},
                       field{"loaded_at", &model_status::loaded_at},
                       field{"last_used", &model_status::last_used},
@@ -47,6 +48,7 @@ struct model_status {
                       field{"images", &model_status::images},
                       field{"failures", &model_status::failures},
                       field{"batches", &model_status::batches},
+                      field{"ran_out", &model_status::ran_out},
                       field{"queued", &model_status::queued},
                       field{"load_time", &model_status::load_time},
                       field{"last_error", &model_status::last_error}};
@@ -75,21 +77,107 @@ struct service_status {
   }
 };
 
-/// The ledger of one device, in bytes. reserved + resident <= capacity at all times.
+/// What one model holds of one device's memory, in bytes.
+struct memory_holding {
+  model_key who;
+  vef::tier tier = tier::absent;
+  std::uint64_t reserved = 0; ///< set aside for a load or a move under way
+  std::uint64_t resident = 0; ///< weights
+  std::uint64_t working = 0;  ///< for forward passes
+  bool leased = false;        ///< requests are under way
+  bool pinned = false;
+
+  bool operator==(const memory_holding&) const = default;
+
+  static constexpr std::string_view type_name = "vef::memory_holding";
+  static constexpr auto fields() {
+    return std::tuple{
+        field{"who", &memory_holding::who},           field{"tier", &memory_holding::tier},
+        field{"reserved", &memory_holding::reserved}, field{"resident", &memory_holding::resident},
+        field{"working", &memory_holding::working},   field{"leased", &memory_holding::leased},
+        field{"pinned", &memory_holding::pinned}};
+  }
+};
+
+/// The ledger of one device, in bytes. reserved + resident + working <= capacity at all times.
 struct device_memory {
   std::string device;
-  std::uint64_t capacity = 0;
-  std::uint64_t reserved = 0; ///< set aside for loads under way
-  std::uint64_t resident = 0; ///< held by loaded models
-  std::vector<memory_claim> claims;
+  std::uint64_t capacity = 0;  ///< the budget
+  std::uint64_t reserved = 0;  ///< set aside for loads under way
+  std::uint64_t resident = 0;  ///< weights of loaded models
+  std::uint64_t working = 0;   ///< set aside for forward passes
+  std::uint64_t room = 0;      ///< that a load could have now without an eviction
+  device_reading reading = {}; ///< what the kernel or the driver said last; total 0: nothing yet
+  vef::pressure pressure = vef::pressure::none;
+  std::vector<memory_holding> holdings = {};
 
   bool operator==(const device_memory&) const = default;
 
   static constexpr std::string_view type_name = "vef::device_memory";
   static constexpr auto fields() {
-    return std::tuple{field{"device", &device_memory::device}, field{"capacity", &device_memory::capacity},
-                      field{"reserved", &device_memory::reserved},
-                      field{"resident", &device_memory::resident}, field{"claims", &device_memory::claims}};
+    return std::tuple{
+        field{"device", &device_memory::device},     field{"capacity", &device_memory::capacity},
+        field{"reserved", &device_memory::reserved}, field{"resident", &device_memory::resident},
+        field{"working", &device_memory::working},   field{"room", &device_memory::room},
+        field{"reading", &device_memory::reading},   field{"pressure", &device_memory::pressure},
+        field{"holdings", &device_memory::holdings}};
+  }
+};
+
+/// One step of making room: a model goes to a lower tier, or gives its spare working memory back.
+struct eviction_step {
+  model_key who;
+  vef::tier from = tier::absent;
+  vef::tier to = tier::absent; ///< the same as `from`: only working memory
+  std::vector<device_bytes> frees = {};
+  double score = 0; ///< by the eviction policy
+  std::string why = {};
+
+  bool operator==(const eviction_step&) const = default;
+
+  static constexpr std::string_view type_name = "vef::eviction_step";
+  static constexpr auto fields() {
+    return std::tuple{field{"who", &eviction_step::who},     field{"from", &eviction_step::from},
+                      field{"to", &eviction_step::to},       field{"frees", &eviction_step::frees},
+                      field{"score", &eviction_step::score}, field{"why", &eviction_step::why}};
+  }
+};
+
+/// What would happen if a model were loaded now.
+struct load_plan {
+  error refusal = {};                        ///< why it could not be; `ok` if it could
+  std::vector<device_bytes> needs = {};      ///< working memory included
+  bool measured = false;                     ///< the needs come from an earlier load, not from the catalog
+  std::vector<eviction_step> evictions = {}; ///< in the order in which they would be made
+
+  bool operator==(const load_plan&) const = default;
+
+  static constexpr std::string_view type_name = "vef::load_plan";
+  static constexpr auto fields() {
+    return std::tuple{field{"refusal", &load_plan::refusal}, field{"needs", &load_plan::needs},
+                      field{"measured", &load_plan::measured}, field{"evictions", &load_plan::evictions}};
+  }
+};
+
+/// How the governor stands.
+struct memory_status {
+  std::vector<device_memory> devices;
+  std::string policy;        ///< by which idle models are chosen for eviction
+  std::uint32_t waiting = 0; ///< loads that wait for room
+  std::uint64_t granted = 0; ///< loads and moves since the start
+  std::uint64_t refused = 0;
+  std::uint64_t evicted = 0; ///< models that went, wholly or a tier down, without anybody having asked
+  std::vector<model_usage> usage;
+  std::vector<unload_report> recent; ///< who left last and why, the last one last
+
+  bool operator==(const memory_status&) const = default;
+
+  static constexpr std::string_view type_name = "vef::memory_status";
+  static constexpr auto fields() {
+    return std::tuple{field{"devices", &memory_status::devices}, field{"policy", &memory_status::policy},
+                      field{"waiting", &memory_status::waiting}, field{"granted", &memory_status::granted},
+                      field{"refused", &memory_status::refused}, field{"evicted", &memory_status::evicted},
+                      field{"usage", &memory_status::usage},     field{"recent", &memory_status::recent}};
   }
 };
 
@@ -98,7 +186,7 @@ struct node_status {
   timestamp started_at{};
   std::vector<backend_metadata> backends;
   std::vector<service_status> services;
-  std::vector<device_memory> memory;
+  memory_status memory;
 
   bool operator==(const node_status&) const = default;
 

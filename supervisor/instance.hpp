@@ -12,6 +12,8 @@ struct instance_options {
       {}; ///< those with auto_start are created at once, in the order of their needs
   worker_counts work = {};
   governor_options memory = {};
+  monitor_options monitor = {};
+  idle_timeouts idle = {}; ///< for services that say nothing
   model_options models = {};
 };
 

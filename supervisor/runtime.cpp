@@ -113,7 +113,10 @@ runtime::runtime(runtime_options options)
   x.types = options.backends;
   x.services = std::move(options.services);
   x.work = options.work;
+  x.memory = std::move(options.memory);
   if (options.memory_budget > 0) x.memory.capacity["host"] = options.memory_budget;
+  x.monitor = options.monitor;
+  x.idle = options.idle;
   core_->actors = or_throw(spawn(*core_->system, std::move(x)));
   core_->front = spawn_courier(*core_->system, core_->actors.registry, core_->futures);
 }
@@ -204,6 +207,39 @@ result<std::vector<unload_report>> runtime::unload_model(const std::string& name
   auto handle = core_->find(name);
   if (!handle) return fail(handle.error());
   return core_->ask<std::vector<unload_report>>(*handle, work_limit, unload_atom_v, model, mode);
+}
+
+result<std::vector<unload_report>> runtime::unload_by_pressure(double threshold) {
+  return core_->ask<std::vector<unload_report>>(core_->actors.governor, work_limit, unload_atom_v,
+                                                pressure_request{threshold});
+}
+
+result<std::vector<unload_report>> runtime::unload_by_timeout(idle_timeouts limits) {
+  return core_->ask<std::vector<unload_report>>(core_->actors.governor, work_limit, unload_atom_v, limits);
+}
+
+result<void> runtime::set_pin(const std::string& name, const std::string& model, bool pinned) {
+  auto handle = core_->find(name);
+  if (!handle) return fail(handle.error());
+  return core_->ask<void>(*handle, control_limit, pin_atom_v, model, pinned);
+}
+
+result<void> runtime::pin(const std::string& name, const std::string& model) {
+  return set_pin(name, model, true);
+}
+
+result<void> runtime::unpin(const std::string& name, const std::string& model) {
+  return set_pin(name, model, false);
+}
+
+result<load_plan> runtime::plan(const std::string& name, const std::string& model) {
+  auto handle = core_->find(name);
+  if (!handle) return fail(handle.error());
+  return core_->ask<load_plan>(*handle, control_limit, plan_atom_v, model);
+}
+
+result<memory_status> runtime::memory() {
+  return core_->ask<memory_status>(core_->actors.governor, control_limit, status_atom_v);
 }
 
 result<std::vector<catalog_entry>> runtime::models() {

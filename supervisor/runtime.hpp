@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vef/actors/governor.hpp>
+#include <vef/actors/memory_monitor.hpp>
 #include <vef/actors/workers.hpp>
 #include <vef/backends/types.hpp>
 #include <vef/messages/embed.hpp>
@@ -105,6 +107,9 @@ struct runtime_options {
   std::vector<service_spec> services = {};
   worker_counts work = {};
   std::uint64_t memory_budget = 0; ///< bytes of host memory for models; 0: 80 % of the machine's
+  governor_options memory = {};    ///< all else about memory: other devices, eviction, pressure, what is kept
+  monitor_options monitor = {};
+  idle_timeouts idle = {}; ///< after which unused models go; for services that say nothing
   std::chrono::milliseconds shutdown_limit = std::chrono::seconds{30};
 };
 
@@ -173,11 +178,30 @@ public:
   result<std::vector<unload_report>> unload_model(const std::string& service, const std::string& model,
                                                   unload_mode mode = unload_mode::when_done);
 
+  /// Unloads idle models, those that the eviction policy thinks of least first, until no memory is in use by
+  /// more than this share, 0..1, of what there is or of its budget. Errors: invalid_argument.
+  result<std::vector<unload_report>> unload_by_pressure(double threshold = 0.85);
+
+  /// Unloads what was not used for so long. Errors: invalid_argument.
+  result<std::vector<unload_report>> unload_by_timeout(idle_timeouts limits = {});
+
+  /// Keeps a model, once it is loaded, until it is unpinned: nothing evicts it. Errors: unknown_service,
+  /// unknown_model.
+  result<void> pin(const std::string& service, const std::string& model);
+  result<void> unpin(const std::string& service, const std::string& model);
+
+  /// What loading a model would need and evict. Does nothing. Errors: unknown_service, unknown_model.
+  result<load_plan> plan(const std::string& service, const std::string& model = {});
+
+  /// The ledger of every device, what is known of each model, and who left last and why.
+  result<memory_status> memory();
+
   result<std::vector<catalog_entry>> models();
   result<node_status> status();
 
 private:
   friend class service;
+  result<void> set_pin(const std::string& service, const std::string& model, bool pinned);
   struct core;
   std::shared_ptr<backend_types> backends_;
   std::unique_ptr<core> core_;

@@ -28,13 +28,15 @@ struct make_job {
   service_spec spec;
   result<std::shared_ptr<backend>> source;
   std::vector<model_info> catalog;
+  std::vector<device_reading> devices;
 
   void run() {
-    source = guarded(errc::load_failed, "cannot start service " + quoted(spec.name),
+    source = guarded(errc::load_failed, "cannot start service " + vef::quoted(spec.name),
                      [this]() -> result<std::shared_ptr<backend>> {
                        auto made = types->make(spec.backend, spec.settings);
                        if (!made) return fail(made.error());
                        catalog = (*made)->catalog();
+                       devices = (*made)->devices();
                        if (auto good = validate(catalog); !good) return fail(good.error());
                        return std::shared_ptr<backend>{std::move(*made)};
                      });
@@ -121,8 +123,11 @@ private:
     if (!x || !x->making) return; // stopped in the meantime
     auto job = std::exchange(x->making, nullptr);
     if (!job->source) return on_start_failed(*x, job->source.error());
+    // The governor hears of the devices before anybody can ask it for their memory.
+    if (!job->devices.empty()) self_->send(setup_.governor, pressure_atom_v, job->devices);
+    if (setup_.devices) setup_.devices->add(*job->source);
     x->handle = spawn_service(self_->system(), {x->spec, std::move(*job->source), job->catalog, setup_.work,
-                                                setup_.governor, setup_.models});
+                                                setup_.governor, setup_.models, setup_.idle});
     self_->monitor(x->handle);
     started_.push_back(service);
     x->status.catalog = job->catalog;
@@ -146,8 +151,8 @@ private:
     forget(failed);
     for (const auto& dependant : dependants_of(failed))
       if (auto y = find(dependant); y && y->status.state == service_state::waiting)
-        on_start_failed(*y,
-                        {errc::unavailable, "it needs service " + quoted(failed) + ", which did not start"});
+        on_start_failed(
+            *y, {errc::unavailable, "it needs service " + vef::quoted(failed) + ", which did not start"});
   }
 
   // -- stopping ---------------------------------------------------------------------------------------------
@@ -156,12 +161,12 @@ private:
     auto x = find(service);
     if (!x) return to_caf(error{errc::unknown_service, unknown("service", service, names())});
     if (auto users = dependants_of(service); !users.empty())
-      return to_caf(
-          error{errc::in_use, "service " + quoted(service) + " is needed by " + quoted(users.front())});
+      return to_caf(error{errc::in_use,
+                          "service " + vef::quoted(service) + " is needed by " + vef::quoted(users.front())});
     if (!x->handle) {
       for (auto& waiting : std::exchange(x->waiting, {}))
         waiting.deliver(
-            to_caf(error{errc::cancelled, "service " + quoted(service) + " was stopped before it ran"}));
+            to_caf(error{errc::cancelled, "service " + vef::quoted(service) + " was stopped before it ran"}));
       forget(service);
       return std::vector<unload_report>{};
     }
@@ -218,6 +223,7 @@ private:
       if (x.handle) self_->send_exit(x.handle, caf::exit_reason::user_shutdown);
     self_->send_exit(setup_.registry, caf::exit_reason::user_shutdown);
     self_->send_exit(setup_.governor, caf::exit_reason::user_shutdown);
+    if (setup_.monitor) self_->send_exit(setup_.monitor, caf::exit_reason::user_shutdown);
     self_->quit(reason);
   }
 
@@ -254,7 +260,7 @@ private:
   void add_memory(const std::shared_ptr<node_status>& x, caf::typed_response_promise<node_status> reply) {
     self_->request(setup_.governor, status_timeout, status_atom_v)
         .then(
-            [x, reply](std::vector<device_memory>& memory) mutable {
+            [x, reply](memory_status& memory) mutable {
               x->memory = std::move(memory);
               reply.deliver(std::move(*x));
             },

@@ -1,199 +1,186 @@
 #include <vef/backends/torch/arena.hpp>
 
-#include <c10/core/CPUAllocator.h>
-#include <c10/core/impl/alloc_cpu.h>
-#include <c10/util/Exception.h>
-
 #include <algorithm>
-#include <array>
-#include <cstdlib>
-#include <new>
 
 namespace vef {
 
 namespace {
 
-constexpr std::size_t alignment = 64;
-constexpr std::size_t smallest = 16 << 10; ///< below, the heap reuses its memory well enough
-constexpr std::size_t remembered = 16;     ///< passes
-
-// Stands in front of every piece that we hand out. LibTorch frees by the address alone, so the rest must be
-// found from it; a piece from before our time lacks the mark.
-struct alignas(alignment) header {
-  const void* mark = nullptr; ///< its own address, turned
-  std::size_t size = 0;
-  std::shared_ptr<arena::state> owner;
-};
-static_assert(sizeof(header) == alignment);
-
-const void* mark_of(const header* x) {
-  return reinterpret_cast<const void*>(~reinterpret_cast<std::uintptr_t>(x));
-}
-
-header* header_of(void* memory) { return static_cast<header*>(memory) - 1; }
-
-header* make_piece(std::size_t size) {
-  void* memory = nullptr;
-  if (posix_memalign(&memory, alignment, sizeof(header) + size) != 0) return nullptr;
-  auto x = new (memory) header{};
-  x->mark = mark_of(x);
-  x->size = size;
-  return x;
-}
-
-void free_piece(header* x) {
-  x->~header();
-  std::free(x);
-}
-
-thread_local std::shared_ptr<arena::state> current;
+thread_local std::shared_ptr<arena> current;
 
 } // namespace
 
-struct arena::state {
+struct working_set::state {
+  explicit state(std::shared_ptr<emulated_memory> x)
+      : device(std::move(x)) {}
+
   mutable std::mutex mutex;
-  std::vector<header*> idle; ///< by size
-  std::size_t pieces = 0;    ///< idle or used
-  std::uint64_t held = 0;    ///< bytes of them all
-  std::uint64_t used = 0;
-  std::uint64_t peak = 0; ///< of `used` in this pass
-  std::array<std::uint64_t, remembered> peaks{};
-  std::size_t passes = 0;
+  const std::shared_ptr<emulated_memory> device;
+  std::vector<std::unique_ptr<arena>> arenas;
+  std::uint64_t held = 0; ///< bytes of all arenas
+  std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
   bool closed = false;
 
-  // The smallest piece that is large enough.
-  header* take(std::size_t size) {
-    std::scoped_lock lock{mutex};
-    auto found = std::ranges::lower_bound(idle, size, {}, &header::size);
-    header* x = found == idle.end() ? nullptr : *found;
-    if (x) {
-      idle.erase(found);
-    } else {
-      idle.reserve(pieces + 1); // so that giving back cannot fail
-      x = make_piece(size);
-      if (!x) { // what lies idle may be room enough
-        drop_idle();
-        x = make_piece(size);
-      }
-      if (!x) return nullptr;
-      ++pieces;
-      held += size;
+  // Frees the idle piece that is just large enough, or the largest: as few as will do.
+  static bool free_one(arena& x, std::uint64_t wanted) {
+    if (x.idle.empty()) return false;
+    auto found = std::ranges::lower_bound(x.idle, wanted, {}, &piece::size);
+    x.free_idle(found == x.idle.end() ? found - 1 : found);
+    return true;
+  }
+
+  // Frees idle pieces, first those of `own`, until no more than `bytes` are held.
+  void shrink(arena* own, std::uint64_t bytes, bool busy_ones_too) {
+    while (own && held > bytes && free_one(*own, held - bytes)) {
     }
-    used += x->size;
-    peak = std::max(peak, used);
+    for (const auto& x : arenas) {
+      if (x->used && !busy_ones_too) continue;
+      while (held > bytes && free_one(*x, held - bytes)) {
+      }
+    }
+  }
+
+  piece* make(std::size_t room) {
+    auto size = piece_size(room);
+    if (device && !device->take(size)) return nullptr;
+    auto x = make_piece(room);
+    if (!x && device) device->give_back(size);
     return x;
   }
 
-  void give_back(header* x) {
-    std::scoped_lock lock{mutex};
-    used -= x->size;
-    idle.insert(std::ranges::lower_bound(idle, x->size, {}, &header::size), x);
-    if (closed) drop_idle();
-  }
-
-  void end_pass() {
-    std::scoped_lock lock{mutex};
-    peaks[passes++ % remembered] = peak;
-    peak = used;
-    if (held > 3 * *std::ranges::max_element(peaks)) drop_idle();
-  }
-
-  void drop_idle() {
-    for (auto x : idle) {
-      held -= x->size;
-      --pieces;
-      free_piece(x);
+  piece* make_with_room(arena& own, std::size_t room) {
+    auto size = piece_size(room);
+    if (size > limit || held > limit - size) shrink(&own, size > limit ? 0 : limit - size, false);
+    auto x = make(room);
+    if (!x) { // what lies idle may be room enough
+      shrink(&own, 0, false);
+      x = make(room);
     }
-    idle.clear();
+    return x;
   }
 };
 
-namespace {
+// -- arena --------------------------------------------------------------------------------------------------
 
-void release(void* memory) {
-  if (!memory) return;
-  auto x = header_of(memory);
-  if (x->mark != mark_of(x)) {
-    c10::free_cpu(memory); // of the allocator before us
-  } else if (auto owner = std::move(x->owner)) {
-    owner->give_back(x);
+piece* arena::take(std::size_t room) {
+  std::scoped_lock lock{set.mutex};
+  idle.reserve(pieces + 1); // so that giving back cannot fail
+  anew_idle.reserve(anew_pieces + 1);
+  auto x = take_idle(room);
+  if (!x) {
+    x = set.make_with_room(*this, room);
+    if (!x) return nullptr;
+    ++pieces;
+    held += x->size;
+    set.held += x->size;
+  }
+  count_anew(x, piece_size(room));
+  return x;
+}
+
+void arena::count_anew(piece* x, std::size_t size) {
+  auto found = std::ranges::lower_bound(anew_idle, size);
+  if (found != anew_idle.end()) {
+    x->counted = *found;
+    anew_idle.erase(found);
   } else {
-    x->mark = nullptr;
-    free_piece(x);
+    x->counted = size;
+    anew_held += size;
+    ++anew_pieces;
   }
 }
 
-class arena_allocator final : public c10::Allocator {
-public:
-  c10::DataPtr allocate(std::size_t size) override {
-    if (size == 0) return {nullptr, nullptr, &release, c10::kCPU};
-    auto shared = size >= smallest && current;
-    auto x = shared ? current->take(size) : make_piece(size);
-    TORCH_CHECK_WITH(OutOfMemoryError, x, "not enough memory: a tensor needs ", size, " bytes");
-    if (shared) x->owner = current;
-    return {x + 1, x + 1, &release, c10::kCPU};
+// The smallest that is large enough.
+piece* arena::take_idle(std::size_t room) {
+  auto found = std::ranges::lower_bound(idle, room, {}, &piece::room);
+  if (found == idle.end()) return nullptr;
+  auto x = *found;
+  idle.erase(found);
+  return x;
+}
+
+void arena::give_back(piece* x) {
+  std::scoped_lock lock{set.mutex};
+  anew_idle.insert(std::ranges::lower_bound(anew_idle, x->counted), x->counted);
+  idle.insert(std::ranges::lower_bound(idle, x->size, {}, &piece::size), x);
+  if (set.closed) set.shrink(this, 0, false);
+}
+
+void arena::free_idle(std::vector<piece*>::iterator found) {
+  auto x = *found;
+  idle.erase(found);
+  --pieces;
+  held -= x->size;
+  set.held -= x->size;
+  if (set.device) set.device->give_back(x->size);
+  free_piece(x);
+}
+
+void arena::begin() {
+  used = true;
+  anew_idle.clear();
+  anew_pieces = pieces - idle.size(); // a network with a state keeps some
+  anew_held = 0;
+}
+
+void arena::end() {
+  used = false;
+  needed[passes++ % remembered] = anew_held;
+  if (held > 2 * *std::ranges::max_element(needed)) {
+    while (!idle.empty()) free_idle(idle.end() - 1);
   }
+  set.shrink(this, set.limit, false);
+}
 
-  c10::DeleterFnPtr raw_deleter() const override { return &release; }
+std::shared_ptr<arena> current_arena() { return current; }
 
-  void copy_data(void* to, const void* from, std::size_t size) const override {
-    default_copy_data(to, from, size);
-  }
-};
+// -- working_set --------------------------------------------------------------------------------------------
 
-} // namespace
+working_set::working_set(std::shared_ptr<emulated_memory> device)
+    : state_(std::make_shared<state>(std::move(device))) {}
 
-arena::arena()
-    : state_(std::make_shared<state>()) {}
-
-arena::~arena() {
+working_set::~working_set() {
   std::scoped_lock lock{state_->mutex};
   state_->closed = true;
-  state_->drop_idle();
+  state_->shrink(nullptr, 0, true);
 }
 
-std::uint64_t arena::bytes() const {
+std::uint64_t working_set::bytes() const {
   std::scoped_lock lock{state_->mutex};
   return state_->held;
 }
 
-arena::pass::pass(arena& x)
-    : arena_(x) {
-  current = x.state_;
+void working_set::limit(std::uint64_t bytes) {
+  std::scoped_lock lock{state_->mutex};
+  state_->limit = bytes;
+  state_->shrink(nullptr, bytes, true);
 }
 
-arena::pass::~pass() {
+void working_set::give_back_idle() {
+  std::scoped_lock lock{state_->mutex};
+  state_->shrink(nullptr, 0, true);
+}
+
+working_set::pass::pass(working_set& x) {
+  auto& set = *x.state_;
+  std::scoped_lock lock{set.mutex};
+  auto found = std::ranges::find(set.arenas, false, [](const auto& y) { return y->used; });
+  if (found == set.arenas.end()) found = set.arenas.insert(found, std::make_unique<arena>(set));
+  (*found)->begin();
+  // A piece in use keeps its arena, and so the set, until it is given back.
+  arena_ = {x.state_, found->get()};
+  current = arena_;
+}
+
+working_set::pass::~pass() {
   current.reset();
-  arena_.state_->end_pass();
+  std::scoped_lock lock{arena_->set.mutex};
+  arena_->end();
 }
 
-void install_arenas() {
-  static const auto installed = [] {
-    static arena_allocator allocator;
-    c10::SetCPUAllocator(&allocator, 1);
-    return true;
-  }();
-  static_cast<void>(installed);
-}
-
-std::unique_ptr<arena> arena_set::take() {
-  std::scoped_lock lock{mutex_};
-  if (idle_.empty()) return std::make_unique<arena>();
-  auto x = std::move(idle_.back());
-  idle_.pop_back();
-  return x;
-}
-
-void arena_set::give_back(std::unique_ptr<arena> x) {
-  std::scoped_lock lock{mutex_};
-  idle_.push_back(std::move(x));
-}
-
-std::uint64_t arena_set::bytes() const {
-  std::scoped_lock lock{mutex_};
-  std::uint64_t sum = 0;
-  for (const auto& x : idle_) sum += x->bytes();
-  return sum;
+std::uint64_t working_set::pass::bytes() const {
+  std::scoped_lock lock{arena_->set.mutex};
+  return arena_->anew_held;
 }
 
 } // namespace vef

@@ -30,8 +30,8 @@ namespace vef {
 ///
 /// May be left out: name, channels (rgb), layout (nchw), antialias (true), crop (none), normalize (false),
 /// and these: description, recommended_use, performance_rating (fast, balanced or accurate), batch_size (8),
-/// memory_estimate (bytes, or a text such as "1.5GiB"), device ("cpu", "cuda" or "cuda:N": goes before the
-/// service's).
+/// memory_estimate (bytes, or a text such as "1.5GiB"), device ("cpu", "cuda", "cuda:N", "emulated" or
+/// "emulated:N": goes before the service's).
 ///
 /// JSON with the same keys will do as well. Anything else in the file is an error: a misspelt key must not
 /// change vectors.
@@ -54,7 +54,18 @@ bool describes_torch_model(const document& x, const std::filesystem::path& sourc
 result<torch_description> to_description(const document& x, const std::filesystem::path& source,
                                          const std::string& device = "cpu");
 
-/// Whether a text names a device: "cpu", "cuda", "cuda:3".
+/// Whether a text names a device: "cpu", "cuda", "cuda:3", "emulated", "emulated:1".
 bool is_torch_device(std::string_view text);
+
+inline constexpr auto torch_devices = "'cpu', 'cuda', 'cuda:N', 'emulated' or 'emulated:N'";
+
+/// What a tier calls the memory of a device: "host", "cuda:0".
+std::string memory_of(const std::string& device);
+
+/// Whether a device is one for machines without any: the same in all but that its memory is the host's.
+bool is_emulated(std::string_view device);
+
+/// Reads "1.5GiB", "300 MB", "1000000".
+std::optional<std::uint64_t> parse_bytes(std::string_view text);
 
 } // namespace vef

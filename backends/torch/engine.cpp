@@ -1,3 +1,4 @@
+#include <vef/backends/torch/accelerator.hpp>
 #include <vef/backends/torch/arena.hpp>
 #include <vef/backends/torch/own_blas.hpp>
 #include <vef/backends/torch/program.hpp>
@@ -7,8 +8,11 @@
 #include <ATen/Tensor.h>
 #include <c10/core/InferenceMode.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace vef {
 
@@ -79,31 +83,79 @@ void use_threads(unsigned threads) {
 class torch_network final : public network {
 public:
   explicit torch_network(const network_spec& spec)
-      : spec_(spec) {
+      : spec_(spec)
+      , device_(torch_device(spec.device))
+      , working_(spec.emulated) {
     auto package = spec.file.ends_with(".pt2");
     use_own_blas();
-    install_arenas();
-    if (spec.device != "cpu") open_cuda(spec.device);
-    use_threads(spec.threads);
+    install_pieces();
+    if (device_.is_cuda()) open_cuda(device_);
+    use_threads(spec.load.threads);
     c10::InferenceMode inference;
     program_ = package ? load_package(spec) : load_torchscript(spec);
-    try_out();
+    if (program_->serves()) try_out();
   }
 
-  result<void> forward(const write_input& write, vector_rows rows, unsigned threads) override {
-    return translated(errc::embed_failed, [&]() -> result<void> {
-      use_threads(threads);
+  result<void> forward(const write_input& write, vector_rows rows, const embed_context& context) override {
+    auto kept = working_.bytes() > 0;
+    auto done = try_forward(write, rows, context);
+    if (done || done.error().code != errc::out_of_memory) return done;
+    // Small tensors may lie in large pieces that an earlier pass left: a pass that begins with nothing needs
+    // less.
+    working_.give_back_idle();
+    return kept ? try_forward(write, rows, context) : done;
+  }
+
+  result<void> move_to(const load_context& to) override {
+    return translated(errc::load_failed, [&]() -> result<void> {
+      use_threads(to.threads);
       c10::InferenceMode inference;
-      pass(write, rows);
+      auto before = program_->tier();
+      program_->move_to(to.tier);
+      if (program_->serves() && !tried_) {
+        try {
+          try_out();
+        } catch (...) {
+          program_->move_to(before);
+          throw;
+        }
+      }
+      if (!program_->serves()) working_.give_back_idle();
       return {};
     });
   }
 
-  std::uint64_t memory_bytes() const override { return program_->memory_bytes() + arenas_.bytes(); }
-  vef::tier tier() const override { return spec_.device == "cpu" ? tier::host : tier::device; }
+  void limit_working(std::uint64_t bytes) override {
+    limit_ = bytes;
+    working_.limit(bytes);
+    trim_cache();
+  }
+
+  // LibTorch keeps what passes leave on a CUDA device for all models together: of that, what this model may
+  // have left there.
+  model_memory memory() const override {
+    model_memory out{program_->weights(), {{spec_.emulated ? spec_.device : "host", working_.bytes()}}};
+    if (device_.is_cuda())
+      out.working.push_back({spec_.device, std::min<std::uint64_t>(cached_bytes(device_), on_device_)});
+    return out;
+  }
+
+  vef::tier tier() const override { return program_->tier(); }
   unsigned concurrency() const override { return program_->concurrency(); }
 
 private:
+  result<void> try_forward(const write_input& write, vector_rows rows, const embed_context& context) {
+    return translated(errc::embed_failed, [&]() -> result<void> {
+      if (!program_->serves())
+        return fail(errc::invalid_argument, "its weights are in a tier that does not serve");
+      use_threads(context.threads);
+      c10::InferenceMode inference;
+      auto bytes = pass(write, rows);
+      if (context.working) *context.working = bytes;
+      return {};
+    });
+  }
+
   // One pass when the model is loaded: what does not fit its description is found now, not by the first
   // request.
   void try_out() {
@@ -115,18 +167,29 @@ private:
     } catch (const refusal& e) {
       throw refusal{{errc::invalid_config, e.why.what}};
     }
+    tried_ = true;
   }
 
-  void pass(const write_input& write, vector_rows rows) {
-    auto memory = arenas_.take();
-    // Even a pass that fails leaves its memory for the next one.
-    auto back = [this](arena* x) { arenas_.give_back(std::unique_ptr<arena>{x}); };
-    std::unique_ptr<arena, decltype(back)> borrowed{memory.release(), back};
-    arena::pass under_way{*borrowed};
+  // Gives the most bytes of working memory that it held at once: of the device where it runs.
+  std::uint64_t pass(const write_input& write, vector_rows rows) {
+    working_set::pass under_way{working_};
+    device_use use{device_};
     auto pictures = static_cast<std::int64_t>(rows.size());
-    auto input = input_for(pictures);
-    write({input.mutable_data_ptr<float>(), static_cast<std::size_t>(input.numel())});
-    copy(rows_of(program_->run(input), pictures), rows);
+    {
+      auto input = input_for(pictures);
+      write({input.mutable_data_ptr<float>(), static_cast<std::size_t>(input.numel())});
+      copy(rows_of(program_->run(input), pictures), rows);
+    }
+    if (!device_.is_cuda()) return under_way.bytes();
+    auto bytes = use.bytes();
+    for (auto most = on_device_.load(); bytes > most && !on_device_.compare_exchange_weak(most, bytes);) {
+    }
+    trim_cache();
+    return bytes;
+  }
+
+  void trim_cache() {
+    if (cached_bytes(device_) > limit_) empty_cache(device_);
   }
 
   at::Tensor input_for(std::int64_t pictures) const {
@@ -165,8 +228,12 @@ private:
   }
 
   network_spec spec_;
+  at::Device device_;
+  working_set working_;
   std::unique_ptr<program> program_;
-  arena_set arenas_;
+  bool tried_ = false;
+  std::atomic<std::uint64_t> limit_ = std::numeric_limits<std::uint64_t>::max();
+  std::atomic<std::uint64_t> on_device_ = 0; ///< the most that a pass was measured to need on a CUDA device
 };
 
 } // namespace
@@ -174,7 +241,7 @@ private:
 } // namespace vef
 
 extern "C" __attribute__((visibility("default"))) void
-vef_torch_load_network_1(const vef::network_spec& spec, vef::result<std::unique_ptr<vef::network>>& out) {
+vef_torch_load_network_2(const vef::network_spec& spec, vef::result<std::unique_ptr<vef::network>>& out) {
   out = vef::translated(vef::errc::load_failed, [&]() -> vef::result<std::unique_ptr<vef::network>> {
     return std::make_unique<vef::torch_network>(spec);
   });

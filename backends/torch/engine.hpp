@@ -1,6 +1,7 @@
 #pragma once
 
 #include <vef/backends/backend.hpp>
+#include <vef/backends/torch/emulated_memory.hpp>
 
 #include <functional>
 #include <memory>
@@ -17,7 +18,8 @@ namespace vef {
 /// What a network is made from.
 struct network_spec {
   std::string file;
-  std::string device = "cpu";
+  std::string device = "host";                    ///< as tiers name it: "host", "cuda:0", "emulated:0"
+  std::shared_ptr<emulated_memory> emulated = {}; ///< of such a device
   std::uint32_t width = 0;
   std::uint32_t height = 0;
   bool channels_last =
@@ -26,27 +28,36 @@ struct network_spec {
   bool normalize = false;
   std::optional<std::uint32_t> output_index = {};
   std::string output_key = {};
-  unsigned threads = 1; ///< that the load may use
+  load_context load = {};
 };
 
 /// Writes the prepared pictures of a batch as float32, in the layout that the network takes.
 using write_input = std::function<void(std::span<float>)>;
 
-/// A network in memory. Error texts give the reason alone; the caller says for which model.
+/// A network in memory. Error texts give the reason alone; the caller says for which model. What is not
+/// explained here is as with loaded_model.
 class network {
 public:
   virtual ~network() = default;
 
   /// One pass over `rows.size()` pictures. At most `concurrency()` threads at once.
-  virtual result<void> forward(const write_input& write, vector_rows rows, unsigned threads) = 0;
+  virtual result<void> forward(const write_input& write, vector_rows rows, const embed_context& context) = 0;
 
-  virtual std::uint64_t memory_bytes() const = 0;
+  virtual result<void> move_to(const load_context& to) = 0;
+  virtual void limit_working(std::uint64_t bytes) = 0;
+  virtual model_memory memory() const = 0;
   virtual vef::tier tier() const = 0;
   virtual unsigned concurrency() const = 0;
 };
 
-/// The only function of the module. Its name carries the version of what stands above.
+// The functions of the module. Their names carry the version of what stands above and in backend.hpp.
+
 using load_network = void(const network_spec&, result<std::unique_ptr<network>>&);
-inline constexpr const char* load_network_symbol = "vef_torch_load_network_1";
+inline constexpr const char* load_network_symbol = "vef_torch_load_network_2";
+
+/// Reads the memory of a CUDA device, `out.device`. False, and nothing is done, before a model was loaded to
+/// it.
+using read_device = bool(device_reading& out);
+inline constexpr const char* read_device_symbol = "vef_torch_read_device_2";
 
 } // namespace vef

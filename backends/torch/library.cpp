@@ -21,7 +21,7 @@ std::vector<fs::path> torch_library_places() {
   return out;
 }
 
-result<load_network*> open_torch_library(const std::vector<fs::path>& places) {
+result<torch_library> open_torch_library(const std::vector<fs::path>& places) {
   std::string looked;
   for (const auto& file : places) {
     std::error_code error;
@@ -32,10 +32,10 @@ result<load_network*> open_torch_library(const std::vector<fs::path>& places) {
       auto why = dlerror();
       return fail(errc::load_failed, "cannot open LibTorch: " + std::string{why ? why : "no reason given"});
     }
-    auto symbol = dlsym(library, load_network_symbol);
-    if (!symbol)
+    auto load = dlsym(library, load_network_symbol), read = dlsym(library, read_device_symbol);
+    if (!load || !read)
       return fail(errc::load_failed, vef::quoted(file.string()) + " belongs to another version of vef");
-    return reinterpret_cast<load_network*>(symbol);
+    return torch_library{reinterpret_cast<load_network*>(load), reinterpret_cast<read_device*>(read)};
   }
   return fail(errc::load_failed, "cannot find the library that links LibTorch; looked for " + looked);
 }

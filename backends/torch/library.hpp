@@ -11,8 +11,14 @@ namespace vef {
 /// program, ../lib/vef and ../lib from there, and the folder that it was built in.
 std::vector<std::filesystem::path> torch_library_places();
 
+/// The module's functions.
+struct torch_library {
+  load_network* load = nullptr;
+  read_device* read = nullptr;
+};
+
 /// Opens libvef_torch.so, and LibTorch with it, unless it is open. It is never closed: LibTorch can't be.
 /// Errors: load_failed.
-result<load_network*> open_torch_library(const std::vector<std::filesystem::path>& places);
+result<torch_library> open_torch_library(const std::vector<std::filesystem::path>& places);
 
 } // namespace vef

@@ -1,7 +1,7 @@
+#include <vef/backends/torch/accelerator.hpp>
 #include <vef/backends/torch/program.hpp>
 
 #include <ATen/Tensor.h>
-#include <c10/core/Device.h>
 #include <torch/csrc/inductor/aoti_package/model_package_loader.h>
 
 #include <dlfcn.h>
@@ -82,14 +82,23 @@ class package final : public program {
 public:
   explicit package(const network_spec& spec)
       : spec_(spec)
-      , device_(spec.device)
+      , device_(torch_device(spec.device))
       , runners_(std::clamp(std::thread::hardware_concurrency(), 1u, 16u)) {
     check_machine(loader::load_metadata_from_package(spec.file, "model"), device_);
     open_umbrella();
-    auto index = device_.is_cuda() && !device_.has_index() ? c10::DeviceIndex{0} : device_.index();
-    loader_ = std::make_unique<loader>(spec.file, "model", false, runners_, index);
-    for (const auto& [name, x] : loader_->get_runner()->extract_constants_map(false)) bytes_ += x.nbytes();
-    bytes_ += std::filesystem::file_size(spec.file);
+    library_ = std::filesystem::file_size(spec.file);
+    device_use use{device_};
+    loader_ = std::make_unique<loader>(spec.file, "model", false, runners_, device_.index());
+    for (const auto& [name, x] : loader_->get_runner()->extract_constants_map(false))
+      constants_ += x.nbytes();
+    if (spec.emulated && !spec.emulated->take(constants_))
+      throw refusal{{errc::out_of_memory, "the device has no room for its weights"}};
+  }
+
+  ~package() override {
+    loader_.reset();
+    if (spec_.emulated) spec_.emulated->give_back(constants_);
+    empty_cache(device_);
   }
 
   at::Tensor run(const at::Tensor& batch) override {
@@ -108,8 +117,17 @@ public:
     return outputs[chosen];
   }
 
-  // The weights, and the compiled library that holds them.
-  std::uint64_t memory_bytes() const override { return bytes_; }
+  vef::tier tier() const override { return spec_.device == "host" ? tier::host : tier::device; }
+
+  void move_to(vef::tier to) override {
+    if (to != tier()) throw refusal{{errc::invalid_argument, "a package has only one tier"}};
+  }
+
+  // The compiled library holds the weights once more, in host memory.
+  std::vector<device_bytes> weights() const override {
+    if (spec_.device == "host") return {{"host", constants_ + library_}};
+    return {{"host", library_}, {spec_.device, constants_}};
+  }
 
   // Each pass takes one of the package's runners, which share the weights. How many threads a pass uses was
   // decided when the package was made.
@@ -120,7 +138,8 @@ private:
   at::Device device_;
   unsigned runners_;
   std::unique_ptr<loader> loader_;
-  std::uint64_t bytes_ = 0;
+  std::uint64_t library_ = 0;
+  std::uint64_t constants_ = 0;
 };
 
 } // namespace

@@ -14,7 +14,19 @@ class program {
 public:
   virtual ~program() = default;
   virtual at::Tensor run(const at::Tensor& batch) = 0;
-  virtual std::uint64_t memory_bytes() const = 0;
+
+  /// Where the weights are.
+  virtual vef::tier tier() const = 0;
+
+  /// Whether it can run in the tier that it is in.
+  virtual bool serves() const { return true; }
+
+  /// Throws, and has changed nothing then, if it can't.
+  virtual void move_to(vef::tier to) = 0;
+
+  /// Bytes of the weights.
+  virtual std::vector<device_bytes> weights() const = 0;
+
   virtual unsigned concurrency() const = 0;
 };
 
@@ -24,13 +36,11 @@ struct refusal {
   error why;
 };
 
-/// Reads a TorchScript file.
+/// Reads a TorchScript file. On an accelerator it has two tiers: `host`, from which it doesn't serve, and
+/// `device`.
 std::unique_ptr<program> load_torchscript(const network_spec& spec);
 
-/// Opens an AOTInductor package.
+/// Opens an AOTInductor package. It has one tier.
 std::unique_ptr<program> load_package(const network_spec& spec);
-
-/// Makes LibTorch's CUDA part available and checks that the device exists. A refusal says what to install.
-void open_cuda(const std::string& device);
 
 } // namespace vef

@@ -5,7 +5,10 @@
 #include <vef/messages/suggest.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
+#include <map>
+#include <set>
 
 namespace vef {
 
@@ -24,13 +27,30 @@ public:
     auto write = [&](std::span<float> input) {
       normalize_into(images, description_.info.prepare, description_.layout, input);
     };
-    auto done = network_->forward(write, rows, context.threads);
+    auto done = network_->forward(write, rows, context);
     if (done) return done;
     return fail(done.error().code, "cannot embed " + std::to_string(images.size()) + " pictures with "
                                        + vef::quoted(description_.info.id) + ": " + done.error().what);
   }
 
-  std::uint64_t memory_bytes() const override { return network_->memory_bytes(); }
+  std::uint64_t memory_bytes() const override {
+    std::uint64_t sum = 0;
+    auto held = memory();
+    for (const auto* part : {&held.weights, &held.working}) {
+      for (const auto& x : *part) sum += x.device == "host" ? x.bytes : 0;
+    }
+    return sum;
+  }
+
+  result<void> move_to(const load_context& to) override {
+    auto done = network_->move_to(to);
+    if (done) return done;
+    return fail(done.error().code, "cannot move " + vef::quoted(description_.info.id) + " to the tier "
+                                       + std::string{to_string(to.tier)} + ": " + done.error().what);
+  }
+
+  void limit_working(std::uint64_t bytes) override { network_->limit_working(bytes); }
+  model_memory memory() const override { return network_->memory(); }
   vef::tier tier() const override { return network_->tier(); }
   unsigned concurrency() const override { return network_->concurrency(); }
 
@@ -59,8 +79,16 @@ private:
 
 class torch_backend final : public backend {
 public:
-  explicit torch_backend(std::vector<torch_description> models)
-      : models_(std::move(models)) {}
+  torch_backend(std::vector<torch_description> models, std::uint64_t emulated_bytes)
+      : models_(std::move(models)) {
+    for (const auto& x : models_) {
+      auto device = memory_of(x.device);
+      if (is_emulated(device))
+        emulated_.try_emplace(device, std::make_shared<emulated_memory>(emulated_bytes));
+      else if (device != "host")
+        cuda_.insert(device);
+    }
+  }
 
   std::vector<model_info> catalog() const override {
     std::vector<model_info> out;
@@ -79,31 +107,58 @@ public:
     std::error_code error;
     if (!std::filesystem::is_regular_file(x->file, error))
       return fail(errc::load_failed, what + "no such file");
-    auto load_it = open_torch_library(torch_library_places());
-    if (!load_it) return fail(load_it.error().code, what + load_it.error().what);
+    auto library = open_torch_library(torch_library_places());
+    if (!library) return fail(library.error().code, what + library.error().what);
 
-    network_spec spec{.file = x->file.string(),
-                      .device = x->device,
-                      .width = x->width,
-                      .height = x->height,
-                      .channels_last = x->layout == tensor_layout::nhwc,
-                      .dim = x->info.embed_dim,
-                      .normalize = x->info.normalized,
-                      .output_index = x->output_index,
-                      .output_key = x->output_key,
-                      .threads = context.threads};
     result<std::unique_ptr<network>> made;
-    (*load_it)(spec, made);
+    library->load(to_spec(*x, context), made);
     if (!made) return fail(made.error().code, what + made.error().what);
+    read_ = library->read;
     return std::make_unique<torch_model>(*x, std::move(*made));
   }
 
+  std::vector<device_reading> devices() override {
+    std::vector<device_reading> out;
+    for (const auto& [device, memory] : emulated_) {
+      auto held = memory->held();
+      out.push_back({device, memory->total(), memory->total() - held, held});
+    }
+    auto read = read_.load(); // nothing was loaded: LibTorch is not opened only to ask it
+    for (const auto& device : cuda_) {
+      device_reading x{.device = device};
+      if (read && read(x)) out.push_back(std::move(x));
+    }
+    return out;
+  }
+
 private:
+  network_spec to_spec(const torch_description& x, load_context context) const {
+    // What is no tier of the model means the one from which it serves.
+    auto asked = std::ranges::find(x.info.tiers, context.tier, &tier_need::tier);
+    if (asked == x.info.tiers.end()) context.tier = x.info.tiers.back().tier;
+    auto device = memory_of(x.device);
+    auto emulated = emulated_.find(device);
+    return {.file = x.file.string(),
+            .device = device,
+            .emulated = emulated == emulated_.end() ? nullptr : emulated->second,
+            .width = x.width,
+            .height = x.height,
+            .channels_last = x.layout == tensor_layout::nhwc,
+            .dim = x.info.embed_dim,
+            .normalize = x.info.normalized,
+            .output_index = x.output_index,
+            .output_key = x.output_key,
+            .load = context};
+  }
+
   std::vector<torch_description> models_;
+  std::map<std::string, std::shared_ptr<emulated_memory>> emulated_;
+  std::set<std::string> cuda_;
+  std::atomic<read_device*> read_ = nullptr;
 };
 
 result<std::unique_ptr<backend>> make(const backend_settings& settings) {
-  static const std::vector<std::string> known{"device", "models"};
+  static const std::vector<std::string> known{"device", "device_memory", "models"};
   for (const auto& [key, value] : settings) {
     if (std::ranges::find(known, key) == known.end())
       return fail(errc::invalid_config, "torch: " + unknown("setting", key, known));
@@ -115,10 +170,17 @@ result<std::unique_ptr<backend>> make(const backend_settings& settings) {
   auto device = setting("device", "cpu");
   if (!is_torch_device(device))
     return fail(errc::invalid_config,
-                "torch: 'device' must be 'cpu', 'cuda' or 'cuda:N', not " + vef::quoted(device));
+                "torch: 'device' must be " + std::string{torch_devices} + ", not " + vef::quoted(device));
+  auto room = parse_bytes(setting("device_memory", "1GiB"));
+  if (!room)
+    return fail(errc::invalid_config, "torch: 'device_memory' must be a text such as \"512MiB\", not "
+                                          + vef::quoted(settings.at("device_memory")));
+  if (settings.contains("device_memory") && !is_emulated(device))
+    return fail(errc::invalid_config, "torch: 'device_memory' is for emulated devices: " + vef::quoted(device)
+                                          + " has what it has");
   auto models = read_torch_catalog(setting("models", ""), device);
   if (!models) return fail(models.error());
-  return std::make_unique<torch_backend>(std::move(*models));
+  return std::make_unique<torch_backend>(std::move(*models), *room);
 }
 
 } // namespace

@@ -120,6 +120,8 @@ TEST_CASE_METHOD(registry_fixture, "a service that does not answer is listed wit
           return caf::delegated<std::vector<catalog_entry>>{};
         },
         [](status_atom) -> caf::result<service_status> { return caf::delegated<service_status>{}; },
+        [](plan_atom, const std::string&) -> caf::result<load_plan> { return caf::sec::unexpected_message; },
+        [](pin_atom, const std::string&, bool) {},
         [](drain_atom, std::chrono::milliseconds) -> caf::result<std::vector<unload_report>> {
           return caf::delegated<std::vector<unload_report>>{};
         },

@@ -81,9 +81,37 @@ TEST_CASE("status shows backends and services and memory and the machine") {
   CHECK(text.out.find("descriptors  running") != std::string::npos);
   CHECK(text.out.find("1.00 GiB") != std::string::npos);
   auto x = nlohmann::json::parse(vef::test::vef(at, {"status", "--json", "--budget", "1GiB"}).out);
-  CHECK(x["memory"][0]["capacity"] == 1073741824);
+  CHECK(x["memory"]["devices"][0]["capacity"] == 1073741824);
+  CHECK(x["memory"]["policy"] == "lru");
   CHECK(x["services"][0]["state"] == "running");
   CHECK(x["machine"]["cores"] > 0);
+}
+
+TEST_CASE("status tells what earlier runs have taught of the models") {
+  scratch at;
+  auto photo = std::string{VEF_SOURCE_DIR "/examples/photo.jpg"};
+  REQUIRE(vef::test::vef(at, {"embed", photo, "-o", "v.npy"}).code == 0);
+  auto text = vef::test::vef(at, {"status"});
+  check_page(text.out);
+  CHECK(text.out.find("descriptors-small") != std::string::npos);
+  auto x = nlohmann::json::parse(vef::test::vef(at, {"status", "--json"}).out);
+  REQUIRE(x["memory"]["usage"].size() == 1);
+  CHECK(x["memory"]["usage"][0]["who"]["model"] == "descriptors-small");
+  CHECK(x["memory"]["usage"][0]["requests"] == 1);
+  CHECK(x["memory"]["usage"][0]["loads"] == 1);
+}
+
+TEST_CASE("what an earlier run has left unreadable is kept aside and told") {
+  scratch at;
+  std::filesystem::create_directories(at / ".state/vef");
+  for (auto text : {"not JSON", R"({"version": 99, "models": []})"}) {
+    std::ofstream{at / ".state/vef/usage.json"} << text;
+    auto run = vef::test::vef(at, {"status", "--json"});
+    CHECK(run.code == 0);
+    INFO(run.err);
+    CHECK(run.err.find("starting without what was learned of the models") != std::string::npos);
+    CHECK(std::filesystem::exists(at / ".state/vef/usage.json.unreadable"));
+  }
 }
 
 TEST_CASE("folders of models add their models") {

@@ -46,6 +46,7 @@ process::process(const scratch& at, const std::vector<std::string>& arguments, c
   for (auto& x : words) argv.push_back(x.data());
   argv.push_back(nullptr);
   std::vector<std::string> environment = how.environment;
+  environment.push_back("XDG_STATE_HOME=" + at / ".state"); // the user's own stays as it is
   for (auto x = environ; *x; ++x)
     if (!std::string_view{*x}.starts_with("VEF_")) environment.emplace_back(*x);
   for (auto& x : environment) envp.push_back(x.data());

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "apps/scratch.hpp"
 #include "support/catch.hpp"
 #include "support/npy.hpp"
+#include "support/scratch.hpp"
 #include "support/skip.hpp"
 
 #include <nlohmann/json.hpp>

@@ -1,5 +1,5 @@
-#include "apps/scratch.hpp"
 #include "support/catch.hpp"
+#include "support/scratch.hpp"
 
 #include <vef/apps/json.hpp>
 #include <vef/apps/lines.hpp>
@@ -169,9 +169,10 @@ TEST_CASE("message structs become JSON by their fields") {
 
 TEST_CASE("lists and maps and nested structs become JSON") {
   node_status x;
-  x.memory.push_back(
-      {.device = "host", .capacity = 8, .reserved = 0, .resident = 4, .claims = {{"s", "m", "host", 4}}});
-  CHECK(to_json(x)["memory"][0]["claims"][0]["bytes"] == 4);
+  device_memory host{.device = "host", .capacity = 8, .resident = 4};
+  host.holdings = {{.who = {"s", "m"}, .resident = 4}};
+  x.memory.devices.push_back(host);
+  CHECK(to_json(x)["memory"]["devices"][0]["holdings"][0]["resident"] == 4);
   CHECK(to_json(service_spec{.name = "s", .settings = {{"a", "b"}}})["settings"]["a"] == "b");
   CHECK(to_json(preparation{})["mean"].size() == 3);
   CHECK(to_json(error{errc::in_use, "why"}) == json({{"code", "in_use"}, {"what", "why"}}));

@@ -1,6 +1,6 @@
-#include "apps/scratch.hpp"
 #include "support/catch.hpp"
 #include "support/npy.hpp"
+#include "support/scratch.hpp"
 
 #include <vef/apps/output.hpp>
 

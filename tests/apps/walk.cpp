@@ -1,5 +1,5 @@
-#include "apps/scratch.hpp"
 #include "support/catch.hpp"
+#include "support/scratch.hpp"
 
 #include <vef/apps/walk.hpp>
 

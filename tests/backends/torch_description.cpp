@@ -196,8 +196,9 @@ output = { dim = 3 }
   CHECK_FALSE(x->output_index);
   CHECK(x->info.batch_size == 8);
   CHECK(x->info.performance_rating == rating::balanced);
-  CHECK(x->info.memory_estimate >= 2000);
-  CHECK(x->info.tiers.empty());
+  CHECK(x->info.working_estimate == 36 * 64 * 32 * 3 * 4);
+  CHECK(x->info.memory_estimate == 1000 + 8 * x->info.working_estimate);
+  CHECK(x->info.tiers == std::vector<tier_need>{{tier::host, "host", 1000}});
 }
 
 TEST_CASE("an unknown key is refused at its place with the nearest known one") {
@@ -253,7 +254,10 @@ TEST_CASE("a value of the wrong type or size is refused at its place") {
   refused("'batch_size' must be a whole number from 1 to 4096, not 0", "batch_size = 16", "batch_size = 0");
   refused("'memory_estimate' must be bytes", "\"1.5GiB\"", "\"1.5 gigs\"");
   refused("'memory_estimate' must be bytes", "\"1.5GiB\"", "-5");
-  refused("'device' must be 'cpu', 'cuda' or 'cuda:N'", "batch_size = 16", "device = \"gpu\"");
+  refused("'device' must be 'cpu', 'cuda', 'cuda:N', 'emulated' or 'emulated:N'", "batch_size = 16",
+          "device = \"gpu\"");
+  refused("'device' must be", "batch_size = 16", "device = \"emulated:\"");
+  refused("'device' must be", "batch_size = 16", "device = \"cuda:1x\"");
   refused("tiny.json: 'output.dim' must be a whole number", "\"dim\": 512", "\"dim\": 5.5", good_json,
           "tiny.json");
   refused("tiny.json: 'output.dim' must be", "\"dim\": 512", "\"dim\": null", good_json, "tiny.json");
@@ -307,19 +311,49 @@ TEST_CASE("memory estimates are read with their units") {
   }
 }
 
-TEST_CASE("a model for an accelerator needs the memory of the device") {
+TEST_CASE("a model for an accelerator has a ladder from the memory of the host to that of the device") {
   folder here;
   here.write("tiny.pt", "weights");
   auto file = here.write("tiny.toml", good_toml);
+  for (auto [device, memory] : {std::pair{"cuda", "cuda:0"},
+                                {"cuda:3", "cuda:3"},
+                                {"emulated", "emulated:0"},
+                                {"emulated:1", "emulated:1"}}) {
+    auto all = read_torch_catalog(file.string(), device);
+    if (!all) FAIL(all.error().what);
+    REQUIRE(all->size() == 1);
+    CHECK(all->front().device == device);
+    CHECK(all->front().info.tiers
+          == std::vector<tier_need>{{tier::host, "host", 7, false}, {tier::device, memory, 7}});
+  }
+  here.write("tiny.toml", good_toml + "device = \"cpu\"\n");
   auto all = read_torch_catalog(file.string(), "cuda");
   if (!all) FAIL(all.error().what);
-  REQUIRE(all->size() == 1);
-  CHECK(all->front().device == "cuda");
-  CHECK(all->front().info.tiers == std::vector<tier_need>{{tier::device, "cuda:0", 3ull << 29}});
-  here.write("tiny.toml", good_toml + "device = \"cpu\"\n");
-  all = read_torch_catalog(file.string(), "cuda");
-  if (!all) FAIL(all.error().what);
   CHECK(all->front().device == "cpu");
+  CHECK(all->front().info.tiers == std::vector<tier_need>{{tier::host, "host", 7}});
+}
+
+TEST_CASE("a package for an accelerator is in the memory of the device and nowhere else") {
+  folder here;
+  here.write("tiny.pt2", "weights");
+  auto all = read_torch_catalog(here.write("tiny.toml", replaced(good_toml, "tiny.pt", "tiny.pt2")).string(),
+                                "cuda");
+  if (!all) FAIL(all.error().what);
+  CHECK(all->front().info.tiers == std::vector<tier_need>{{tier::device, "cuda:0", 7}});
+}
+
+TEST_CASE("what an estimate names beyond the weights is working memory") {
+  folder here;
+  here.write("tiny.pt", std::string(1000, 'x'));
+  auto x = read(here.write("tiny.toml", replaced(good_toml, "\"1.5GiB\"", "17000")));
+  if (!x) FAIL(x.error().what);
+  CHECK(x->info.memory_estimate == 17000);
+  CHECK(x->info.working_estimate == 1000);
+  CHECK(x->info.tiers == std::vector<tier_need>{{tier::host, "host", 1000}});
+  x = read(here.write("tiny.toml", replaced(good_toml, "\"1.5GiB\"", "600")));
+  if (!x) FAIL(x.error().what);
+  CHECK(x->info.working_estimate == 0);
+  CHECK(x->info.tiers == std::vector<tier_need>{{tier::host, "host", 600}});
 }
 
 TEST_CASE("nothing named is an empty catalog") {

@@ -108,7 +108,20 @@ TEST_CASE("requests cross the network unharmed") {
   round_trip(x);
   round_trip(unload_request{"s", "m", unload_mode::if_idle});
   round_trip(full_spec());
-  round_trip(memory_claim{"s", "m", "cuda:1", 1ull << 60});
+  x.keep_alive = keep_for_ever;
+  round_trip(x);
+  load_claim claim;
+  claim.service = "s";
+  claim.tier = tier::device;
+  claim.ladder = {{tier::host, "host", 1, false}, {tier::device, "cuda:1", 1ull << 60}};
+  claim.keep_alive = 0ms;
+  claim.optional = true;
+  round_trip(claim);
+  round_trip(usage_record{{"s", "m"}, true, 1, 2, 3ms, {{8, 9}}});
+  round_trip(load_result{{"s", "m"}, tier::mapped, {{{"host", 1}}, {{"cuda:1", 2}}}, 3us});
+  round_trip(pressure_request{0.5});
+  round_trip(idle_timeouts{1ms, keep_for_ever});
+  round_trip(std::vector<device_reading>{{"host", 1, 2, 3, 0.25}});
 }
 
 TEST_CASE("replies cross the network unharmed") {
@@ -118,18 +131,39 @@ TEST_CASE("replies cross the network unharmed") {
   x.outcomes = {error{}, error{errc::not_a_picture, "text"}};
   x.timing = {1us, 2us, 3us, 4us};
   round_trip(x);
-  round_trip(std::vector<unload_report>{{"s", "m", {errc::in_use, "busy"}, 1, 2, 3us}});
-  round_trip(unload_report{"s", "m", {}, 1, 2, 3us});
+  unload_report gone{"s",          "m",        {errc::in_use, "busy"}, 1,   2, 3us,
+                     tier::device, tier::host, "not used for 600 s",   -0.5};
+  gone.when = timestamp{5ms};
+  round_trip(gone);
+  round_trip(std::vector<unload_report>{gone, {}});
   round_trip(full_model_status());
   round_trip(full_service_status());
   round_trip(std::vector<service_status>{full_service_status()});
   round_trip(std::vector<catalog_entry>{{"s", full_model(), true}});
   round_trip(std::vector<backend_metadata>{{"n", "d", "1", "a", {"x", "y"}}});
-  round_trip(std::vector<device_memory>{{"host", 1, 2, 3, {{"s", "m", "host", 4}}}});
+  memory_status memory;
+  memory.devices = {{"host",
+                     1,
+                     2,
+                     3,
+                     4,
+                     5,
+                     {"host", 6, 7, 8, 0.9},
+                     pressure::high,
+                     {{{"s", "m"}, tier::host, 1, 2, 3, true, true}}}};
+  memory.policy = "lru";
+  memory.usage = {{{"s", "m"}, 1, 2, 3, 4, {}, {}, 5ms, 6us, {{tier::host, "host", 7}}, {{1, 2}}, -0.25}};
+  memory.recent = {gone};
+  round_trip(memory);
+  round_trip(load_plan{{errc::over_budget, "no"},
+                       {{"host", 1}},
+                       true,
+                       {{{"s", "m"}, tier::host, tier::absent, {{"host", 2}}, 0.5, "why"}}});
+  round_trip(load_grant{{{{"host", 1}}, {}}, {{1, 2}}, true});
   node_status node;
   node.version = "1";
   node.services = {full_service_status()};
-  node.memory = {{"host", 1, 2, 3, {}}};
+  node.memory = memory;
   round_trip(node);
   round_trip(registry_event{full_service_status()});
 }

@@ -1,4 +1,5 @@
-vef_test(torch LABEL parity SOURCES torch_embed.cpp torch_load.cpp torch_package.cpp LINKS vef::torch nlohmann_json::nlohmann_json TIMEOUT 300)
+vef_test(torch LABEL parity SOURCES torch_embed.cpp torch_load.cpp torch_memory.cpp torch_package.cpp torch_tiers.cpp LINKS vef::torch nlohmann_json::nlohmann_json TIMEOUT 300)
 
 vef_test(torch_blas LABEL parity SOURCES torch_blas.cpp LINKS vef::torch)
 set_target_properties(test_torch_blas PROPERTIES ENABLE_EXPORTS TRUE)
+

@@ -37,13 +37,13 @@ TEST_CASE("recorded pixels give the recorded vectors") {
                       .width = x.side,
                       .height = x.side,
                       .dim = static_cast<std::uint32_t>(dim),
-                      .threads = 2};
+                      .load = {.threads = 2}};
     result<std::unique_ptr<network>> made;
-    (*open)(spec, made);
+    open->load(spec, made);
     if (!made) FAIL(made.error().what);
     rows got{input.shape[0], dim};
     auto ok = (*made)->forward([&](std::span<float> to) { std::ranges::copy(input.values, to.begin()); },
-                               got.spans(), 2);
+                               got.spans(), {2});
     if (!ok) FAIL(ok.error().what);
     double worst = 0;
     for (std::size_t i = 0; i < input.shape[0]; ++i)

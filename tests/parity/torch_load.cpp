@@ -1,9 +1,7 @@
 #include "torch_models.hpp"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <dlfcn.h>
+#include <sys/resource.h>
 
 using namespace vef;
 using namespace vef::test;
@@ -21,14 +19,6 @@ error load_error(const std::filesystem::path& description) {
 bool has(const std::string& text, const std::string& part) {
   UNSCOPED_INFO("expected within: " + text);
   return text.find(part) != text.npos;
-}
-
-// Field `index` of /proc/self/statm, in bytes: 0 is all of the address space, 1 what is resident.
-std::uint64_t memory(int index) {
-  std::ifstream in{"/proc/self/statm"};
-  std::uint64_t pages = 0;
-  for (int i = 0; i <= index; ++i) in >> pages;
-  return pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 const auto small_file = [] { return smallest_model().folder_path() / "mobilenet_v1_025_224.pt"; };
@@ -57,6 +47,13 @@ TEST_CASE("an unknown setting and an unknown device are refused") {
   made = types.make("torch", {{"device", "tpu"}});
   REQUIRE_FALSE(made);
   CHECK(made.error().code == errc::invalid_config);
+  made = types.make("torch", {{"device", "cuda"}, {"device_memory", "1GiB"}});
+  REQUIRE_FALSE(made);
+  CHECK(made.error().code == errc::invalid_config);
+  CHECK(has(made.error().what, "'device_memory' is for emulated devices"));
+  made = types.make("torch", {{"device", "emulated"}, {"device_memory", "much"}});
+  REQUIRE_FALSE(made);
+  CHECK(has(made.error().what, "'device_memory' must be"));
 }
 
 TEST_CASE("a module that is missing or foreign is a clear error") {
@@ -138,58 +135,6 @@ TEST_CASE("without a driver the device cuda is refused with what to install") {
   CHECK(has(model.error().what, "./dev deps --cuda"));
 }
 
-TEST_CASE("what a model holds in memory is its weights and the working memory of its passes") {
-  for (const auto& x : real_models()) {
-    VEF_NEEDS(x.folder_path());
-    auto made = torch_with(x.folder_path());
-    auto model = load_first(*made);
-    auto file = std::filesystem::file_size(x.folder_path() / (x.folder + ".pt"));
-    auto picture = std::uint64_t{3} * x.side * x.side * 4;
-    INFO(x.id << " holds " << model->memory_bytes() << ", its file " << file << ", a picture " << picture);
-    CHECK(model->memory_bytes() > file * 6 / 10 + picture);
-    CHECK(model->memory_bytes() < file * 13 / 10 + picture * 45);
-    CHECK(model->tier() == tier::host);
-
-    auto pictures = noise(8, x.side);
-    rows got{8, made->catalog().at(0).embed_dim};
-    REQUIRE(model->embed(pictures, got.spans(), {1}));
-    CHECK(model->memory_bytes() < made->catalog().at(0).memory_estimate * 12 / 10);
-    CHECK(model->memory_bytes() > made->catalog().at(0).memory_estimate / 5);
-  }
-}
-
-TEST_CASE("the working memory of a large batch is given back after small ones") {
-  VEF_NEEDS(small_file());
-  auto made = torch_with(smallest_model().folder_path());
-  auto model = load_first(*made, 1);
-  auto pictures = noise(16, 224);
-  rows got{16, 256};
-  auto at_first = model->memory_bytes();
-  REQUIRE(model->embed(pictures, got.spans(), {1}));
-  auto large = model->memory_bytes();
-  CHECK(large > 5 * at_first);
-  for (int i = 0; i < 20; ++i) REQUIRE(model->embed(std::span{pictures}.first(1), got.spans().first(1), {1}));
-  CHECK(model->memory_bytes() < large / 3);
-}
-
-TEST_CASE("loading and unloading again and again leaves no memory behind") {
-  VEF_NEEDS(small_file());
-  auto made = torch_with(smallest_model().folder_path());
-  auto pictures = noise(4, 224);
-  rows got{4, 256};
-  auto cycle = [&] {
-    auto model = load_first(*made, 1);
-    REQUIRE(model->embed(pictures, got.spans(), {1}));
-  };
-  for (int i = 0; i < 10; ++i) cycle();
-  auto before = memory(1);
-  for (int i = 0; i < 50; ++i) cycle();
-  auto growth = (static_cast<double>(memory(1)) - static_cast<double>(before)) / 50;
-  std::cout << "resident memory after a load and an unload: " << growth / 1024 << " KiB more each time, "
-            << before / 1048576 << " MiB in all\n";
-  CHECK(growth < 100 * 1024); // a tenth of the weights
-}
-
 TEST_CASE("a batch that memory has no room for is an out of memory error and the next batch works") {
   VEF_NEEDS(small_file());
   auto made = torch_with(smallest_model().folder_path());
@@ -200,7 +145,7 @@ TEST_CASE("a batch that memory has no room for is an out of memory error and the
 
   rlimit old{};
   REQUIRE(getrlimit(RLIMIT_AS, &old) == 0);
-  rlimit tight{memory(0) + (24u << 20), old.rlim_max};
+  rlimit tight{process_memory(0) + (24u << 20), old.rlim_max};
   REQUIRE(setrlimit(RLIMIT_AS, &tight) == 0);
   auto refused = model->embed(pictures, got.spans(), {1});
   REQUIRE(setrlimit(RLIMIT_AS, &old) == 0);

@@ -9,7 +9,10 @@
 
 #include <cmath>
 #include <fstream>
+#include <optional>
 #include <random>
+
+#include <unistd.h>
 
 namespace vef::test {
 
@@ -35,21 +38,26 @@ inline const real_model& smallest_model() { return real_models().back(); }
 
 /// The backend with the models that a setting names.
 inline result<std::unique_ptr<backend>> make_torch(const std::filesystem::path& models,
-                                                   const std::string& device = "cpu") {
+                                                   const std::string& device = "cpu",
+                                                   backend_settings more = {}) {
   backend_types types;
   add_torch_backend(types);
-  return types.make("torch", {{"models", models.string()}, {"device", device}});
+  more.insert({{"models", models.string()}, {"device", device}});
+  return types.make("torch", more);
 }
 
 inline std::unique_ptr<backend> torch_with(const std::filesystem::path& models,
-                                           const std::string& device = "cpu") {
-  auto made = make_torch(models, device);
+                                           const std::string& device = "cpu", backend_settings more = {}) {
+  auto made = make_torch(models, device, std::move(more));
   if (!made) throw std::runtime_error(made.error().what);
   return std::move(*made);
 }
 
-inline std::unique_ptr<loaded_model> load_first(backend& from, unsigned threads = 2) {
-  auto model = from.load(from.catalog().at(0), {threads});
+/// The first model, in the tier from which it serves unless told.
+inline std::unique_ptr<loaded_model> load_first(backend& from, unsigned threads = 2,
+                                                std::optional<tier> where = {}) {
+  auto info = from.catalog().at(0);
+  auto model = from.load(info, {threads, where.value_or(info.tiers.back().tier)});
   if (!model) throw std::runtime_error(model.error().what);
   return std::move(*model);
 }
@@ -144,6 +152,14 @@ private:
 inline std::string content_of(const std::filesystem::path& file) {
   std::ifstream in{file, std::ios::binary};
   return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+/// Field `index` of /proc/self/statm, in bytes: 0 is all of the address space, 1 what is resident.
+inline std::uint64_t process_memory(int index) {
+  std::ifstream in{"/proc/self/statm"};
+  std::uint64_t pages = 0;
+  for (int i = 0; i <= index; ++i) in >> pages;
+  return pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 } // namespace vef::test

@@ -90,6 +90,46 @@ TEST_CASE_METHOD(facade, "models are loaded and unloaded as asked") {
   CHECK(x.unload_service("nobody").error().code == errc::unknown_service);
 }
 
+TEST_CASE_METHOD(facade, "the unloading interface works by model and service and pressure and timeout") {
+  options.memory_budget = 10000;
+  runtime x{options};
+  auto service = or_throw(x.create("fake"));
+  auto load = [&] {
+    for (auto id : {"a", "b"}) REQUIRE(service.load(id));
+  };
+  load();
+  CHECK(or_throw(x.unload_by_pressure(0.9)).empty());
+  CHECK(or_throw(x.unload_by_pressure(0.1)).size() == 1);
+  CHECK(or_throw(x.unload_by_timeout()).empty());
+  CHECK(or_throw(x.unload_by_timeout({.device = {}, .host = {}})).size() == 1);
+  CHECK(control->alive == 0);
+  CHECK(x.unload_by_pressure(2).error().code == errc::invalid_argument);
+}
+
+TEST_CASE_METHOD(facade, "a load is planned and models are pinned by name") {
+  options.memory_budget = 1500;
+  runtime x{options};
+  auto service = or_throw(x.create("fake"));
+  REQUIRE(service.load("a"));
+  CHECK(or_throw(x.plan("fake", "b")).evictions.at(0).who.model == "a");
+  REQUIRE(x.pin("fake", "a"));
+  CHECK(or_throw(x.plan("fake", "b")).refusal.code == errc::over_budget);
+  CHECK(service.load("b").error().code == errc::over_budget);
+  CHECK(or_throw(x.memory()).devices.at(0).holdings.at(0).pinned);
+  REQUIRE(x.unpin("fake", "a"));
+  CHECK(service.load("b"));
+  CHECK(x.pin("fake", "zz").error().code == errc::unknown_model);
+  CHECK(x.plan("nobody").error().code == errc::unknown_service);
+}
+
+TEST_CASE_METHOD(facade, "options of memory that make no sense are refused when the runtime is made") {
+  options.memory.policy = "fifo";
+  CHECK_THROWS_AS(runtime{options}, failure);
+  options.memory.policy = "cost-aware";
+  options.idle.host = std::chrono::milliseconds{-1};
+  CHECK_THROWS_AS(runtime{options}, failure);
+}
+
 TEST_CASE_METHOD(facade, "errors of the facade are those of the actors") {
   runtime x{options};
   CHECK(x.create("fkae").error().code == errc::unknown_backend);
@@ -116,7 +156,8 @@ TEST_CASE_METHOD(facade, "a backend of a user's own is registered at run time") 
   struct mine final : backend {
     std::vector<model_info> catalog() const override { return {fake_model("m")}; }
     result<std::unique_ptr<loaded_model>> load(const model_info&, const load_context&) override {
-      return std::make_unique<fake_loaded_model>(std::make_shared<fake_control>());
+      return std::make_unique<fake_loaded_model>(std::make_shared<fake_control>(), fake_model("m"),
+                                                 tier::host);
     }
   };
   runtime x{options};

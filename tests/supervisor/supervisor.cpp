@@ -176,7 +176,7 @@ TEST_CASE_METHOD(node_fixture, "the status tells of backends and services and me
   CHECK(x->backends.size() == 2);
   REQUIRE(x->services.size() == 1);
   CHECK(x->services[0].models.at(0).state == model_state::ready);
-  CHECK(x->memory.at(0).resident == 1000);
+  CHECK(x->memory.devices.at(0).resident == 1000);
   CHECK(x->version == "0.1.0");
 }
 

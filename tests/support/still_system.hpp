@@ -22,7 +22,7 @@ public:
   explicit manual_executor(unsigned width)
       : width_(width) {}
 
-  void submit(job work) override { jobs_.push_back(std::move(work)); }
+  void submit(work_item work) override { jobs_.push_back(std::move(work)); }
   unsigned width() const override { return width_; }
 
   std::size_t waiting() const { return jobs_.size(); }
@@ -37,7 +37,7 @@ public:
 
 private:
   unsigned width_;
-  std::deque<job> jobs_;
+  std::deque<work_item> jobs_;
 };
 
 /// An actor system that stands still: actors act when the test says so, in its thread, and time passes by
@@ -128,7 +128,7 @@ private:
   std::vector<caf::strong_actor_ptr> ends_;
 
 public:
-  const workers work{lanes_, preparers_, loaders_};
+  const workers work{lanes_, preparers_, loaders_, loaders_};
 };
 
 } // namespace vef::test

@@ -1,0 +1,282 @@
+#include <vef/actors/ladder.hpp>
+#include <vef/actors/model_machine.hpp>
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace vef {
+
+namespace {
+
+std::string text(tier x) { return std::string{to_string(x)}; }
+
+} // namespace
+
+// -- what is asked for --------------------------------------------------------------------------------------
+
+caf::result<model_status> model_machine::load() {
+  if (status_.state == model_state::ready && serves(ladder_, status_.tier)) return status();
+  auto reply = self_->make_response_promise<model_status>();
+  waiting_for_load_.push_back(reply);
+  wake();
+  return reply;
+}
+
+caf::result<unload_report> model_machine::leave(tier to, unload_mode mode) {
+  auto busy = !queue_->empty() || status_.state == model_state::loading || !waiting_for_load_.empty();
+  if (is_absent() && !busy) return report({});
+  if (model_ && !moving_ && to >= status_.tier) return report({}); // it is there, or below
+  if (mode == unload_mode::if_idle && busy) {
+    tell_use(true); // the governor took it for idle
+    auto waiting = std::to_string(queue_->images()) + " pictures under way";
+    return report({errc::in_use, "model " + quoted(setup_.info.id) + " has "
+                                     + (status_.state == model_state::loading ? "a load" : waiting)});
+  }
+  auto reply = self_->make_response_promise<unload_report>();
+  departures_.push_back({to, reply});
+  if (departures_.size() == 1) queue_->hold_new();
+  if (status_.state == model_state::ready) set_state(model_state::draining);
+  move_if_possible();
+  return reply;
+}
+
+// Makes sure that the model is on its way to where it can serve, if somebody waits for that.
+void model_machine::wake() {
+  if (queue_->empty() && waiting_for_load_.empty()) return;
+  if (moving_ || loading_ || climbing_ || room_in_) return;
+  if (is_absent()) {
+    set_state(model_state::loading);
+    ask_for_room(lowest_serving(ladder_), false);
+  } else if (model_ && !serves(ladder_, status_.tier)) {
+    if (auto higher = above(ladder_, status_.tier)) ask_for_room(*higher, false);
+  } else if (model_) {
+    auto higher = above(ladder_, status_.tier);
+    if (higher && images_in_tier_ >= setup_.options.climb_after) {
+      images_in_tier_ = 0;
+      ask_for_room(*higher, true);
+    }
+  }
+}
+
+// -- room ---------------------------------------------------------------------------------------------------
+
+void model_machine::ask_for_room(tier to, bool optional) {
+  auto claim = claim_of(setup_.service, setup_.info, to, setup_.places, setup_.idle);
+  claim.optional = optional;
+  climbing_ = to;
+  auto life = ++life_;
+  self_
+      ->request(setup_.governor, setup_.options.admission_timeout, reserve_atom_v, std::move(claim),
+                caf::actor_cast<model_actor>(self_))
+      .then(
+          [this, life, to](load_grant& grant) {
+            if (life == life_) on_room(to, std::move(grant));
+          },
+          [this, life, to](caf::error& why) {
+            if (life == life_) on_no_room(to, from_caf(why));
+          });
+}
+
+void model_machine::on_room(tier to, load_grant grant) {
+  climbing_.reset();
+  status_.bytes_estimated = total(grant.reserved.weights) + total(grant.reserved.working);
+  working_ = working_memory{setup_.info.tiers.empty() ? 0 : setup_.info.working_estimate, grant.learned};
+  if (!model_) return start_load(to);
+  room_in_ = to;
+  move_if_possible();
+}
+
+void model_machine::on_no_room(tier to, const error& why) {
+  climbing_.reset();
+  if (!model_) return on_load_failed(why);
+  if (serves(ladder_, status_.tier)) return pump(); // it stays where it is
+  status_.last_error = why;
+  spdlog::info("{}/{} cannot go to tier {}: {}", setup_.service, setup_.info.id, text(to), why.what);
+  for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(to_caf(why));
+  fail_requests(why);
+  move_if_possible();
+}
+
+// -- loading ------------------------------------------------------------------------------------------------
+
+void model_machine::start_load(tier to) {
+  status_.bytes = status_.bytes_estimated;
+  loading_ = std::make_shared<load_job>();
+  loading_->source = setup_.source;
+  loading_->info = setup_.info;
+  loading_->to = to;
+  setup_.work.loaders->submit([job = loading_, self = handle()](unsigned threads) {
+    job->run(threads);
+    caf::anon_send(self, loaded_atom_v);
+  });
+}
+
+// What stays with the model at the least is what the load's own trial used, or what one picture is expected
+// to need.
+load_result model_machine::result_of(tier in, model_memory measured, std::chrono::microseconds took) const {
+  if (serves(ladder_, in)) {
+    auto least = std::max(total(measured.working), working_.expected(1));
+    measured.working.clear();
+    if (least > 0) measured.working.push_back({working_device(ladder_, in), least});
+  }
+  return {.who = key(), .tier = in, .measured = std::move(measured), .took = took};
+}
+
+void model_machine::on_loaded() {
+  auto job = std::exchange(loading_, nullptr);
+  status_.load_time = job->took;
+  if (!job->model) return on_load_failed(job->model.error());
+  model_ = std::move(*job->model);
+  if (auto held = total(job->memory.working); held > 0)
+    working_.measured(1, held); // the backend has tried it out
+  auto x = result_of(job->to, std::move(job->memory), job->took);
+  self_->request(setup_.governor, setup_.options.admission_timeout, settle_atom_v, x)
+      .then([this, x] { on_settled(x); }, [this](caf::error& why) { on_too_large(from_caf(why)); });
+}
+
+void model_machine::on_settled(const load_result& x) {
+  ++status_.loads;
+  status_.bytes = total(x.measured.weights) + total(x.measured.working);
+  status_.tier = x.tier;
+  status_.loaded_at = wall_clock();
+  status_.last_error = {};
+  tried_again_ = false;
+  images_in_tier_ = 0;
+  working_least_ = working_granted_ = total(x.measured.working);
+  model_->limit_working(working_granted_ > 0 ? working_granted_ : static_cast<std::uint64_t>(-1));
+  told_leased_ = false;
+  spdlog::info("loaded {}/{} in {} ms: {} ({} estimated)", setup_.service, setup_.info.id,
+               status_.load_time.count() / 1000, format_bytes(status_.bytes),
+               format_bytes(status_.bytes_estimated));
+  set_state(departures_.empty() ? model_state::ready : model_state::draining);
+  queue_->loaded(self_->clock().now());
+  for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(status());
+  tell_use();
+  pump();
+}
+
+// The estimate was too small and there is no room for what it really needs. The governor has learned how much
+// that is: the model goes, and comes again with the right claim.
+void model_machine::on_too_large(const error& why) {
+  status_.last_error = why;
+  if (!std::exchange(tried_again_, true)) return start_move(tier::absent);
+  give_away(std::move(model_));
+  model_ = nullptr;
+  on_load_failed(why);
+}
+
+void model_machine::on_load_failed(error why) {
+  spdlog::info("loading {}/{} failed: {}", setup_.service, setup_.info.id, describe(why));
+  tried_again_ = false;
+  become_absent(model_state::failed);
+  status_.last_error = why;
+  for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(to_caf(why));
+  answer_departures({});
+  queue_->release();
+  fail_requests(why);
+}
+
+// -- moving -------------------------------------------------------------------------------------------------
+
+void model_machine::move_if_possible() {
+  if (!model_ || moving_ || trimming_ || !embedding_.empty() || status_.state == model_state::loading) return;
+  if (room_in_) return start_move(*room_in_);
+  if (departures_.empty() || climbing_ || !queue_->drained()) return;
+  start_move(std::ranges::min_element(departures_, {}, &departure::to)->to);
+}
+
+void model_machine::start_move(tier to) {
+  moving_ = std::make_shared<move_job>();
+  moving_->source = setup_.source;
+  moving_->to = to;
+  moving_->model = to == tier::absent ? std::exchange(model_, nullptr) : model_;
+  if (status_.state == model_state::ready) set_state(model_state::moving);
+  setup_.work.loaders->submit([job = moving_, self = handle()](unsigned threads) {
+    job->run(threads);
+    caf::anon_send(self, moved_atom_v);
+  });
+}
+
+void model_machine::on_moved() {
+  auto job = std::exchange(moving_, nullptr);
+  room_in_ ? on_climbed(*job) : on_left(*job);
+  wake();
+  pump();
+}
+
+void model_machine::on_climbed(const move_job& job) {
+  auto to = *std::exchange(room_in_, std::nullopt);
+  if (job.outcome) status_.tier = to;
+  auto x = result_of(status_.tier, job.memory, job.took);
+  self_->send(setup_.governor, settle_atom_v, x);
+  working_least_ = working_granted_ = total(x.measured.working);
+  model_->limit_working(working_granted_ > 0 ? working_granted_ : static_cast<std::uint64_t>(-1));
+  status_.bytes = total(x.measured.weights) + total(x.measured.working);
+  set_state(departures_.empty() ? model_state::ready : model_state::draining);
+  images_in_tier_ = 0;
+  if (job.outcome) {
+    spdlog::info("{}/{} went up to tier {} in {} ms", setup_.service, setup_.info.id, text(to),
+                 job.took.count() / 1000);
+    queue_->loaded(self_->clock().now());
+    if (serves(ladder_, status_.tier))
+      for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(status());
+    return;
+  }
+  const auto& why = job.outcome.error();
+  status_.last_error = why;
+  spdlog::warn("{}/{} stays in tier {}: {}", setup_.service, setup_.info.id, text(status_.tier), why.what);
+  if (serves(ladder_, status_.tier)) return;
+  for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(to_caf(why));
+  fail_requests(why);
+}
+
+void model_machine::on_left(const move_job& job) {
+  auto done = report(job.outcome ? error{} : job.outcome.error());
+  done.bytes_expected = job.bytes_expected;
+  done.bytes_returned = job.bytes_returned;
+  done.took = job.took;
+  if (auto kept = done.bytes_expected - done.bytes_returned; kept > done.bytes_expected / 20 && kept > 1_MiB)
+    spdlog::warn("{}/{} left tier {} for {}, and {} of {} did not come back; other work may have taken them",
+                 setup_.service, setup_.info.id, text(status_.tier), text(job.to), format_bytes(kept),
+                 format_bytes(done.bytes_expected));
+  if (job.to == tier::absent) {
+    become_absent(model_state::absent);
+  } else {
+    if (job.outcome) status_.tier = job.to;
+    auto x = result_of(status_.tier, job.memory, job.took);
+    self_->send(setup_.governor, settle_atom_v, x);
+    working_least_ = working_granted_ = total(x.measured.working);
+    status_.bytes = total(x.measured.weights) + total(x.measured.working);
+    images_in_tier_ = 0;
+    set_state(model_state::ready);
+    if (serves(ladder_, status_.tier))
+      for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(status());
+  }
+  done.to = status_.tier;
+  std::vector<departure> left;
+  for (auto& x : std::exchange(departures_, {})) {
+    if (job.outcome && x.to < status_.tier)
+      left.push_back(std::move(x)); // it came in the meantime and goes further down
+    else
+      x.reply.deliver(done);
+  }
+  departures_ = std::move(left);
+  if (departures_.empty()) queue_->release();
+}
+
+void model_machine::become_absent(model_state state) {
+  set_state(state);
+  status_.bytes = 0;
+  status_.tier = tier::absent;
+  working_granted_ = working_least_ = 0;
+  ++life_; // answers to what was asked before are of no use any more
+  climbing_.reset();
+  self_->send(setup_.governor, release_atom_v, key());
+}
+
+void model_machine::answer_departures(const error& why) {
+  for (auto& x : std::exchange(departures_, {})) x.reply.deliver(report(why));
+}
+
+} // namespace vef
