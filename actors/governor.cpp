@@ -12,7 +12,10 @@ governor_machine::interface::behavior_type governor_machine::make_behavior(gover
   options_ = std::move(options);
   files_ = std::move(files);
   options_.capacity.try_emplace("host", machine_memory_bytes() / 10 * 8);
-  for (const auto& [device, bytes] : options_.capacity) ledger_.set_capacity(device, bytes);
+  for (const auto& [device, bytes] : options_.capacity) {
+    auto slack = device == "host" ? options_.slack * static_cast<double>(bytes) : 0;
+    ledger_.set_capacity(device, bytes, static_cast<std::uint64_t>(slack));
+  }
   auto policy = make_eviction_policy(options_.policy);
   models_.emplace(ledger_, policy ? std::move(*policy) : make_eviction_policy("lru").value(),
                   options_.residency);
@@ -80,6 +83,7 @@ caf::result<void> governor_machine::settle(const load_result& x) {
   books_changed_ = true;
   if (auto good = ledger_.settle(x.who, x.measured); !good) {
     spdlog::warn("{}/{} turned out larger than estimated: {}", x.who.service, x.who.model, good.error().what);
+    if (!loaded) evict_too_large(x);
     return to_caf(good.error());
   }
   models_->settled(x, now());
@@ -255,6 +259,8 @@ result<void> validate(const governor_options& x) {
   for (const auto& [device, bytes] : x.capacity)
     if (bytes == 0)
       return fail(errc::invalid_config, "the budget of " + vef::quoted(device) + " is nothing at all");
+  if (!(x.slack >= 0 && x.slack < 1))
+    return fail(errc::invalid_config, "the slack of the host's budget must be a share from 0 to 1");
   if (auto good = make_eviction_policy(x.policy); !good) return fail(good.error());
   if (auto good = validate(x.pressure); !good) return fail(good.error());
   using namespace std::chrono_literals;

@@ -15,6 +15,10 @@ struct governor_options {
   /// given. A device that shows up later gets 90 % of what it has.
   std::map<std::string, std::uint64_t> capacity = {};
 
+  /// Share of the host's budget that is never given out, for what no model accounts for: pictures under way,
+  /// holes in the heap, what libraries keep for themselves.
+  double slack = 0.03;
+
   /// How idle models are chosen for eviction: "lru" or "cost-aware".
   std::string policy = "lru";
 

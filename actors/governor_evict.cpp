@@ -158,6 +158,17 @@ void governor_machine::on_pressure(const device_reading& x) {
   evict_for_pressure(x.device, bytes - coming, percent(x.used()) + " of " + x.device + " in use");
 }
 
+// A model that has changed its tier and holds more there than there is room for. What it holds beyond its
+// reservation is not in the ledger, so it has to go.
+void governor_machine::evict_too_large(const load_result& x) {
+  models_->settled(x, now());
+  auto step = models_->step_out(x.who);
+  if (!step) return;
+  step->why = "needs more in tier " + std::string{to_string(x.tier)} + " than there is room for";
+  models_->step_started(*step);
+  take(std::move(*step), unload_mode::when_done);
+}
+
 void governor_machine::evict_for_pressure(const std::string& device, std::uint64_t bytes,
                                           const std::string& why) {
   for (auto& step : models_->make_room({}, {{device, bytes}}, urgency::pressure, now()).steps) {

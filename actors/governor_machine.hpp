@@ -49,6 +49,7 @@ private:
   caf::result<reports> take_all(std::vector<eviction_step> steps);
   void on_readings(const std::vector<device_reading>& readings);
   void on_pressure(const device_reading& x);
+  void evict_too_large(const load_result& x);
   void evict_for_pressure(const std::string& device, std::uint64_t bytes, const std::string& why);
 
   // -- time and files ---------------------------------------------------------------------------------------

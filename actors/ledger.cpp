@@ -23,8 +23,9 @@ std::uint64_t bytes_on(const std::vector<device_bytes>& x, const std::string& de
 
 // -- devices ------------------------------------------------------------------------------------------------
 
-void ledger::set_capacity(const std::string& device, std::uint64_t bytes) {
+void ledger::set_capacity(const std::string& device, std::uint64_t bytes, std::uint64_t slack) {
   accounts_[device].capacity = bytes;
+  accounts_[device].slack = std::min(bytes, slack);
 }
 
 void ledger::set_reading(const device_reading& x) {
@@ -39,9 +40,9 @@ std::uint64_t ledger::account::held() const {
 
 // What others hold can't be had, whatever the budget says.
 std::uint64_t ledger::account::limit() const {
-  if (reading.total == 0) return capacity;
+  if (reading.total == 0) return usable();
   auto others = reading.others();
-  return std::min(capacity, reading.total > others ? reading.total - others : 0);
+  return std::min(usable(), reading.total > others ? reading.total - others : 0);
 }
 
 std::uint64_t ledger::account::room() const {
@@ -56,7 +57,7 @@ const ledger::account* ledger::find(const std::string& device) const {
 
 std::uint64_t ledger::capacity(const std::string& device) const {
   auto x = find(device);
-  return x ? x->capacity : 0;
+  return x ? x->usable() : 0;
 }
 
 std::uint64_t ledger::room(const std::string& device) const {
@@ -173,7 +174,7 @@ std::string ledger::shortage(const model_key& who, const device_bytes& need) con
   for (std::size_t i = 0; i < holders.size() && i < 3; ++i)
     text += (i == 0 ? "; held by " : ", ") + holders[i].second + " (" + format_bytes(holders[i].first) + ')';
   if (holders.size() > 3) text += " and " + std::to_string(holders.size() - 3) + " more";
-  if (device.limit() < device.capacity)
+  if (device.limit() < device.usable())
     text += "; other programs hold " + format_bytes(device.reading.others()) + " of its "
             + format_bytes(device.reading.total);
   return text;

@@ -15,9 +15,9 @@ namespace vef {
 /// Pure bookkeeping: knows no actors, no clocks, and touches no memory.
 class ledger {
 public:
-  /// Adds a device or changes its budget. Shrinking below what is held refuses further reservations and takes
-  /// nothing.
-  void set_capacity(const std::string& device, std::uint64_t bytes);
+  /// Adds a device or changes its budget, of which `slack` bytes are never given out. Shrinking below what is
+  /// held refuses further reservations and takes nothing.
+  void set_capacity(const std::string& device, std::uint64_t bytes, std::uint64_t slack = 0);
 
   /// What the kernel or the driver says of a device that is known.
   void set_reading(const device_reading& x);
@@ -59,6 +59,7 @@ public:
   /// What a model holds on all devices.
   std::uint64_t held(const model_key& who) const;
 
+  /// Bytes of a device that models may hold together: its budget less the slack.
   std::uint64_t capacity(const std::string& device) const;
 
   /// Bytes that could be reserved now.
@@ -73,10 +74,12 @@ public:
 private:
   struct account {
     std::uint64_t capacity = 0;
+    std::uint64_t slack = 0;
     device_reading reading;
     std::map<model_key, entry> entries;
 
     std::uint64_t held() const;
+    std::uint64_t usable() const { return capacity - slack; }
     std::uint64_t limit() const;
     std::uint64_t room() const;
   };

@@ -73,6 +73,7 @@ private:
   void on_moved();
   void on_climbed(const move_job& job);
   void on_left(const move_job& job);
+  void tell_settled(const load_result& x);
   void become_absent(model_state state);
   void answer_departures(const error& why);
   load_result result_of(tier in, model_memory measured, std::chrono::microseconds took) const;

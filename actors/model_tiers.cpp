@@ -209,7 +209,7 @@ void model_machine::on_climbed(const move_job& job) {
   auto to = *std::exchange(room_in_, std::nullopt);
   if (job.outcome) status_.tier = to;
   auto x = result_of(status_.tier, job.memory, job.took);
-  self_->send(setup_.governor, settle_atom_v, x);
+  tell_settled(x);
   working_least_ = working_granted_ = total(x.measured.working);
   model_->limit_working(working_granted_ > 0 ? working_granted_ : static_cast<std::uint64_t>(-1));
   status_.bytes = total(x.measured.weights) + total(x.measured.working);
@@ -231,6 +231,13 @@ void model_machine::on_climbed(const move_job& job) {
   fail_requests(why);
 }
 
+// Where that is more than there is room for, the governor has the model leave. Asked and not only told: an
+// error that nobody waits for would end this actor.
+void model_machine::tell_settled(const load_result& x) {
+  self_->request(setup_.governor, setup_.options.admission_timeout, settle_atom_v, x)
+      .then([] {}, [](caf::error&) {});
+}
+
 void model_machine::on_left(const move_job& job) {
   auto done = report(job.outcome ? error{} : job.outcome.error());
   done.bytes_expected = job.bytes_expected;
@@ -245,7 +252,7 @@ void model_machine::on_left(const move_job& job) {
   } else {
     if (job.outcome) status_.tier = job.to;
     auto x = result_of(status_.tier, job.memory, job.took);
-    self_->send(setup_.governor, settle_atom_v, x);
+    tell_settled(x);
     working_least_ = working_granted_ = total(x.measured.working);
     status_.bytes = total(x.measured.weights) + total(x.measured.working);
     images_in_tier_ = 0;

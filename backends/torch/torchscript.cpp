@@ -43,6 +43,7 @@ public:
     tensor_bytes bytes;
     bytes.add(frozen_);
     bytes_ = bytes.sum();
+    graph_bytes_ = graph_bytes(frozen_);
   }
 
   ~torchscript() override {
@@ -74,7 +75,9 @@ public:
   }
 
   std::vector<device_bytes> weights() const override {
-    return {{tier_ == tier::device ? spec_.device : "host", bytes_}};
+    if (tier_ == tier::device) return {{spec_.device, bytes_}};
+    return {{"host",
+             moves_ ? bytes_ : bytes_ + graph_bytes_}}; // a ladder says what a tier needs of weights alone
   }
 
   // A frozen graph is constant: any number of threads may run it, unless it kept a state.
@@ -93,6 +96,7 @@ private:
   at::ScalarType type_ = at::kFloat;
   bool stateful_ = false;
   std::uint64_t bytes_ = 0; ///< of the weights, wherever they are
+  std::uint64_t graph_bytes_ = 0;
   vef::tier tier_ = tier::host;
   std::shared_ptr<jit::CompilationUnit> code_; ///< of the file, for what a frozen module may still ask of it
   jit::Module frozen_;

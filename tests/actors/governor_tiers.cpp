@@ -132,6 +132,21 @@ TEST_CASE_METHOD(small_device, "an explicit load of a model that waits on the ho
   CHECK(loaded->tier == tier::device);
 }
 
+TEST_CASE_METHOD(small_device,
+                 "a model that needs more in a tier than was set aside leaves when its requests are done") {
+  auto s = make_service();
+  for (auto id : {"a", "b", "c"}) {
+    REQUIRE(use(s, id));
+    pass(20ms);
+  }
+  REQUIRE(where(s, "a") == tier::host);
+  control->extra_on_device = 500;
+  CHECK(use(s, "a"));
+  CHECK(where(s, "a") == tier::absent);
+  CHECK(device("gpu:0").resident + device("gpu:0").reserved <= 2000);
+  CHECK(host().reserved == 0);
+}
+
 TEST_CASE_METHOD(small_device, "a request during a move down gets its vectors") {
   auto s = make_service();
   for (auto id : {"a", "b"}) {

@@ -102,6 +102,15 @@ TEST_CASE_METHOD(small_machine, "what other programs hold is no room for models"
   CHECK(book.room("host") == 0);
 }
 
+TEST_CASE_METHOD(small_machine, "the slack of a budget is never given out") {
+  book.set_capacity("host", 100, 10);
+  CHECK(host().capacity == 100);
+  CHECK(book.capacity("host") == 90);
+  CHECK_FALSE(book.reserve(who("a"), on_host(91)));
+  REQUIRE(book.reserve(who("a"), on_host(90)));
+  CHECK(book.room("host") == 0);
+}
+
 TEST_CASE_METHOD(small_machine, "what makes no sense is an error and changes nothing") {
   CHECK(book.reserve(who("a"), {{"cuda:7", 1}}).error().code == errc::invalid_argument);
   CHECK(book.settle(who("a"), {{{"cuda:7", 1}}, {}}).error().code == errc::invalid_argument);

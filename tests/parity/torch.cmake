@@ -3,3 +3,4 @@ vef_test(torch LABEL parity SOURCES torch_embed.cpp torch_load.cpp torch_memory.
 vef_test(torch_blas LABEL parity SOURCES torch_blas.cpp LINKS vef::torch)
 set_target_properties(test_torch_blas PROPERTIES ENABLE_EXPORTS TRUE)
 
+vef_test(stress LABEL slow SOURCES stress.cpp LINKS vef::torch vef::vef spdlog::spdlog TIMEOUT 600 SERIAL)

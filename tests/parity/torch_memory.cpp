@@ -65,7 +65,7 @@ TEST_CASE("what a model holds in memory is its weights and the working memory of
     INFO(x.id << " holds " << total(memory.weights) << " and " << total(memory.working) << ", its file "
               << file);
     CHECK(on.model->tier() == tier::host);
-    CHECK(total(memory.weights) < file * 12 / 10);
+    CHECK(total(memory.weights) < file * 12 / 10 + 4_MiB); // the code of the network
     CHECK(total(memory.weights) > file * 8 / 10);
     CHECK(on.model->memory_bytes() == total(memory.weights) + total(memory.working));
 

@@ -19,7 +19,7 @@ public:
 
   /// A governor that lets models go as soon as somebody else wants their place.
   static governor_options at_once() {
-    governor_options x{.capacity = {{"host", 10000}}};
+    governor_options x{.capacity = {{"host", 10000}}, .slack = 0};
     x.residency.minimum = x.residency.longest_minimum = x.admission.drain_after =
         std::chrono::milliseconds{0};
     return x;

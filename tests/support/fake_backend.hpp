@@ -20,6 +20,7 @@ struct fake_control {
   };
   std::function<result<void>(tier)> on_move = [](tier) { return result<void>{}; };
   std::uint64_t working = 0; ///< bytes that each picture of a pass takes, and that are kept afterwards
+  std::uint64_t extra_on_device = 0;   ///< bytes that a model on a device holds beyond its ladder
   std::vector<device_reading> devices; ///< that the backend tells of
 
   std::atomic<int> loads = 0;
@@ -82,6 +83,8 @@ public:
     std::string device = "host";
     for (const auto& line : info_.tiers)
       if (line.tier == tier_) out.weights.push_back({device = line.device, line.bytes});
+    if (tier_ == tier::device && control_->extra_on_device > 0)
+      out.weights.push_back({device, control_->extra_on_device});
     if (kept_ > 0) out.working.push_back({device, kept_});
     return out;
   }
