@@ -1,5 +1,6 @@
 #include <vef/actors/ledger.hpp>
 
+#include <vef/actors/bytes_on.hpp>
 #include <vef/messages/bytes.hpp>
 
 #include <algorithm>
@@ -10,13 +11,6 @@ namespace {
 
 tl::unexpected<error> no_device(const std::string& device) {
   return fail(errc::invalid_argument, "no device " + quoted(device) + " on this node");
-}
-
-std::uint64_t bytes_on(const std::vector<device_bytes>& x, const std::string& device) {
-  std::uint64_t sum = 0;
-  for (const auto& one : x)
-    if (one.device == device) sum += one.bytes;
-  return sum;
 }
 
 } // namespace

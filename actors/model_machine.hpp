@@ -127,7 +127,8 @@ private:
   std::uint64_t working_least_ = 0; // for one picture: never given back while the model is loaded
   bool growth_asked_ = false;
   batch_queue::time_point no_growth_before_;
-  std::size_t pressed_batch_ = static_cast<std::size_t>(-1);
+  static constexpr auto any_batch = static_cast<std::size_t>(-1);
+  std::size_t pressed_batch_ = any_batch; // batches are no larger while memory is critically short
   std::uint64_t images_in_tier_ = 0;
 
   usage_record use_; // since the governor heard last

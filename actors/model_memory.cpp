@@ -98,8 +98,7 @@ void model_machine::on_trimmed() {
 }
 
 void model_machine::on_pressure(pressure level) {
-  constexpr auto no_limit = static_cast<std::size_t>(-1);
-  pressed_batch_ = level == pressure::critical ? std::max(1u, setup_.info.batch_size / 4) : no_limit;
+  pressed_batch_ = level == pressure::critical ? std::max(1u, setup_.info.batch_size / 4) : any_batch;
   pump();
 }
 

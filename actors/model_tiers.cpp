@@ -277,7 +277,9 @@ void model_machine::become_absent(model_state state) {
   status_.bytes = 0;
   status_.tier = tier::absent;
   working_granted_ = working_least_ = 0;
-  ++life_; // answers to what was asked before are of no use any more
+  pressed_batch_ =
+      any_batch; // nobody tells a model that is absent; what is loaded later is loaded because there is room
+  ++life_;       // answers to what was asked before are of no use any more
   climbing_.reset();
   self_->send(setup_.governor, release_atom_v, key());
 }

@@ -72,6 +72,18 @@ TEST_CASE_METHOD(pressed, "while memory is critically short nothing is loaded an
   CHECK(use(s, "b"));
 }
 
+TEST_CASE_METHOD(pressed, "a model that left under pressure has whole batches when it comes back") {
+  control->catalog[0].batch_size = 8;
+  auto s = make_service();
+  REQUIRE(use(s, "a"));
+  kernel_says(96000);
+  REQUIRE(where(s, "a") == tier::absent);
+  kernel_says(50000);
+  control->batches.clear();
+  REQUIRE(embed(s, std::vector<image>(8, plain(1, 1, 1)), "a"));
+  CHECK(*std::ranges::max_element(control->batches) == 8);
+}
+
 TEST_CASE_METHOD(pressed, "stalls count as critical where memory is nearly full") {
   kernel_says(83000);
   caf::anon_send(governor, pressure_atom_v, std::vector<device_reading>{{"host", 100000, 17000, 0, 0.6}});

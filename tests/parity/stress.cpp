@@ -159,7 +159,7 @@ void run_under(std::uint64_t budget, const std::string& described, int requests,
   REQUIRE(vef.unload_all());
   auto kept = resident_bytes() > before ? resident_bytes() - before : 0;
   INFO(format_bytes(kept) << " did not come back");
-  CHECK(kept < most / 20 + 16_MiB); // threads' own caches and what the kernel counts late
+  CHECK(kept < most / 20 + 32_MiB); // holes that many threads have left in their heaps
   spdlog::set_level(spdlog::level::info);
 }
 
@@ -182,5 +182,5 @@ TEST_CASE("models that would fill five budgets with a picture each lose no reque
   VEF_NEEDS(shared_dir() / "data/images/photos");
   std::uint64_t all = 0;
   for (const auto& x : catalog()) all += x.tiers.front().bytes + x.working_estimate;
-  run_under(all / 5, "with one picture at a time", 96, 24_MiB);
+  run_under(all / 5, "with one picture at a time", 96, 32_MiB);
 }
