@@ -22,6 +22,7 @@ constexpr std::size_t huge_page = 2 << 20;
 constexpr std::size_t arena_smallest = 16 << 10; ///< below, the heap reuses its memory well enough
 
 thread_local std::shared_ptr<emulated_memory> charging;
+thread_local int loads = 0; ///< scopes of `charged_to` that this thread is in
 
 const void* mark_of(const piece* x) {
   return reinterpret_cast<const void*>(~reinterpret_cast<std::uintptr_t>(x));
@@ -67,6 +68,9 @@ public:
   c10::DataPtr allocate(std::size_t size) override {
     if (size == 0) return {nullptr, nullptr, &release, c10::kCPU};
     auto shared = size >= arena_smallest ? current_arena() : nullptr;
+    // Whoever else uses LibTorch in this process gets its memory as before: a mapping for each tensor is slow
+    // where no arena keeps it.
+    if (!shared && loads == 0) return c10::GetDefaultCPUAllocator()->allocate(size);
     auto x = shared ? shared->take(size) : make_charged(size);
     TORCH_CHECK_WITH(OutOfMemoryError, x, "not enough memory: a tensor needs ", size, " bytes");
     if (shared) x->owner = std::move(shared);
@@ -121,8 +125,13 @@ void install_pieces() {
 }
 
 charged_to::charged_to(std::shared_ptr<emulated_memory> x)
-    : before_(std::exchange(charging, std::move(x))) {}
+    : before_(std::exchange(charging, std::move(x))) {
+  ++loads;
+}
 
-charged_to::~charged_to() { charging = std::move(before_); }
+charged_to::~charged_to() {
+  --loads;
+  charging = std::move(before_);
+}
 
 } // namespace vef

@@ -32,12 +32,13 @@ std::size_t piece_size(std::size_t room);
 piece* make_piece(std::size_t room);
 void free_piece(piece* x);
 
-/// Makes LibTorch allocate host memory here, and during a pass from the arena of the thread. Once per
-/// process, before the first pass and the first load.
+/// Makes LibTorch allocate host memory here: during a pass from the arena of the thread, during a load (see
+/// `charged_to`) in pieces of its own, otherwise as it always does. Once per process, before the first pass
+/// and the first load.
 void install_pieces();
 
-/// While it lives, what this thread allocates outside a pass is charged to an emulated device, and there is
-/// no memory for what does not fit. Charges nothing for nullptr.
+/// While it lives, what this thread allocates outside a pass comes in pieces and is charged to an emulated
+/// device, and there is no memory for what does not fit. Charges nothing for nullptr.
 class charged_to {
 public:
   explicit charged_to(std::shared_ptr<emulated_memory> x);
