@@ -243,7 +243,7 @@ void model_machine::on_left(const move_job& job) {
   done.bytes_expected = job.bytes_expected;
   done.bytes_returned = job.bytes_returned;
   done.took = job.took;
-  if (auto kept = done.bytes_expected - done.bytes_returned; kept > done.bytes_expected / 20 && kept > 1_MiB)
+  if (auto kept = done.bytes_expected - done.bytes_returned; kept > done.bytes_expected / 20 && kept > 8_MiB)
     spdlog::warn("{}/{} left tier {} for {}, and {} of {} did not come back; other work may have taken them",
                  setup_.service, setup_.info.id, text(status_.tier), text(job.to), format_bytes(kept),
                  format_bytes(done.bytes_expected));
