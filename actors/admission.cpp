@@ -25,15 +25,6 @@ load_grant needs_of(const load_claim& claim, const model_usage* known) {
   return out;
 }
 
-std::vector<device_bytes> sum_of(const model_memory& x) {
-  std::map<std::string, std::uint64_t> sum;
-  for (const auto* part : {&x.weights, &x.working})
-    for (const auto& one : *part) sum[one.device] += one.bytes;
-  std::vector<device_bytes> out;
-  for (const auto& [device, bytes] : sum) out.push_back({device, bytes});
-  return out;
-}
-
 // -- asking -------------------------------------------------------------------------------------------------
 
 admission::admission(ledger& book, residency& models, admission_options options)

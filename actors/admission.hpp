@@ -1,5 +1,6 @@
 #pragma once
 
+#include <vef/actors/bytes_on.hpp>
 #include <vef/actors/residency.hpp>
 
 #include <list>
@@ -75,8 +76,5 @@ private:
 
 /// What a load needs: measured sizes where there are any, the catalog's otherwise.
 load_grant needs_of(const load_claim& claim, const model_usage* known);
-
-/// All of it, by device.
-std::vector<device_bytes> sum_of(const model_memory& x);
 
 } // namespace vef

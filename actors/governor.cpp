@@ -105,8 +105,7 @@ std::uint64_t governor_machine::grow(const model_key& who, const device_bytes& w
         models_->make_room(who, {{wanted.device, wanted.bytes - got - coming}}, urgency::growth, now());
     for (auto& step : room.steps) {
       step.why = "makes room for larger batches of " + vef::quoted(who.model) + ": " + step.why;
-      models_->step_started(step);
-      take(std::move(step), unload_mode::if_idle);
+      begin(std::move(step), unload_mode::if_idle);
     }
   }
   return got;
@@ -146,10 +145,7 @@ void governor_machine::on_model_died(const caf::down_msg& msg) {
 }
 
 load_plan governor_machine::plan(const load_claim& claim) const {
-  auto known = books_.find(claim.key());
-  auto copy = claim;
-  if (known) copy.ladder = with_measured(std::move(copy.ladder), known->tiers);
-  return admission_->plan(copy, needs_of(claim, known), now());
+  return admission_->plan(claim, needs_of(claim, books_.find(claim.key())), now());
 }
 
 // -- time and files -----------------------------------------------------------------------------------------
@@ -172,8 +168,7 @@ void governor_machine::look() {
     take(std::move(step), mode);
   }
   for (auto& step : models_->idle_too_long(now())) {
-    models_->step_started(step);
-    take(std::move(step), unload_mode::if_idle);
+    begin(std::move(step), unload_mode::if_idle);
   }
   auto next = decided.next;
   if (auto idle = models_->next_idle(); idle && (!next || *idle < *next)) next = idle;

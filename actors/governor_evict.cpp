@@ -23,6 +23,12 @@ bool is_trim(const eviction_step& x) { return x.from == x.to && x.to != tier::ab
 
 // -- one step -----------------------------------------------------------------------------------------------
 
+void governor_machine::begin(eviction_step step, unload_mode mode, on_report then) {
+  models_->step_started(step);
+  take(std::move(step), mode, std::move(then));
+}
+
+// Tells the model to make a step that counts as started.
 void governor_machine::take(eviction_step step, unload_mode mode, on_report then) {
   auto model = handles_.find(step.who);
   if (model == handles_.end()) {
@@ -77,9 +83,8 @@ caf::result<governor_machine::reports> governor_machine::take_all(std::vector<ev
   auto reply = self_->make_response_promise<reports>();
   auto all = std::make_shared<gathering<unload_report>>(reply, steps.size());
   for (std::size_t i = 0; i < steps.size(); ++i) {
-    models_->step_started(steps[i]);
-    take(std::move(steps[i]), unload_mode::if_idle,
-         [all, i](unload_report x) { all->put(i, {std::move(x)}); });
+    begin(std::move(steps[i]), unload_mode::if_idle,
+          [all, i](unload_report x) { all->put(i, {std::move(x)}); });
   }
   return reply;
 }
@@ -102,8 +107,7 @@ caf::result<governor_machine::reports> governor_machine::unload(const unload_req
       all->put(i, {std::move(stays)});
       continue;
     }
-    models_->step_started(steps[i]);
-    take(std::move(steps[i]), request.mode, [all, i](unload_report x) { all->put(i, {std::move(x)}); });
+    begin(std::move(steps[i]), request.mode, [all, i](unload_report x) { all->put(i, {std::move(x)}); });
   }
   return reply;
 }
@@ -144,9 +148,9 @@ void governor_machine::on_readings(const std::vector<device_reading>& readings) 
 
 void governor_machine::on_pressure(const device_reading& x) {
   auto& gauge = gauges_.try_emplace(x.device, options_.pressure).first->second;
-  auto level = gauge.update(x);
+  auto before = models_->pressure_of(x.device), level = gauge.update(x);
   models_->set_pressure(x.device, level);
-  if (std::exchange(told_[x.device], level) != level) {
+  if (level != before) {
     spdlog::log(level == pressure::none ? spdlog::level::info : spdlog::level::warn,
                 "pressure on the memory of {}: {} ({} in use, {} by others)", x.device, to_string(level),
                 percent(x.used()), format_bytes(x.others()));
@@ -165,16 +169,14 @@ void governor_machine::evict_too_large(const load_result& x) {
   auto step = models_->step_out(x.who);
   if (!step) return;
   step->why = "needs more in tier " + std::string{to_string(x.tier)} + " than there is room for";
-  models_->step_started(*step);
-  take(std::move(*step), unload_mode::when_done);
+  begin(std::move(*step), unload_mode::when_done);
 }
 
 void governor_machine::evict_for_pressure(const std::string& device, std::uint64_t bytes,
                                           const std::string& why) {
   for (auto& step : models_->make_room({}, {{device, bytes}}, urgency::pressure, now()).steps) {
     step.why = why + (step.why.empty() ? "" : ": " + step.why);
-    models_->step_started(step);
-    take(std::move(step), unload_mode::if_idle);
+    begin(std::move(step), unload_mode::if_idle);
   }
 }
 

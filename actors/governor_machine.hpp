@@ -41,6 +41,7 @@ private:
   load_plan plan(const load_claim& claim) const;
 
   // -- models go --------------------------------------------------------------------------------------------
+  void begin(eviction_step step, unload_mode mode, on_report then = {});
   void take(eviction_step step, unload_mode mode, on_report then = {});
   void on_step_done(const eviction_step& step, unload_report report, const on_report& then);
   caf::result<reports> unload(const unload_request& request);
@@ -72,7 +73,6 @@ private:
   bool books_changed_ = false;
   time_point saved_at_;
   std::map<std::string, pressure_gauge> gauges_;
-  std::map<std::string, pressure> told_; // the level that models were told, by device
   std::map<model_key, model_actor> handles_;
   std::map<admission::ticket, caf::typed_response_promise<load_grant>> waiting_;
   std::optional<time_point> armed_for_;

@@ -53,7 +53,6 @@ caf::result<embed_reply> model_machine::embed(embed_request request) {
   replies_.emplace(*id, reply);
   arm_expiry();
   wake();
-  tell_use();
   pump();
   return reply;
 }
@@ -170,7 +169,7 @@ void model_machine::on_expire() {
 void model_machine::stop(const caf::error& reason) {
   error why{errc::shutting_down, "service " + quoted(setup_.service) + " is being stopped"};
   fail_requests(why);
-  for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(to_caf(why));
+  fail_loads(why);
   for (auto& reply : std::exchange(waiting_for_trim_, {})) reply.deliver(to_caf(why));
   for (auto& x : std::exchange(departures_, {})) x.reply.deliver(to_caf(why));
   self_->send(setup_.governor, release_atom_v, key());

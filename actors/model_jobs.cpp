@@ -1,12 +1,12 @@
 #include <vef/actors/model_jobs.hpp>
 
+#include <vef/actors/bytes_on.hpp>
 #include <vef/actors/memory.hpp>
 #include <vef/backends/guard.hpp>
 #include <vef/backends/image/prepare.hpp>
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 namespace vef {
 
@@ -100,13 +100,9 @@ namespace {
 
 // What it was, less what is left of it, by device.
 std::vector<device_bytes> difference(const model_memory& before, const model_memory& after) {
-  std::map<std::string, std::uint64_t> bytes;
-  for (const auto* part : {&before.weights, &before.working})
-    for (const auto& x : *part) bytes[x.device] += x.bytes;
-  for (const auto* part : {&after.weights, &after.working})
-    for (const auto& x : *part) bytes[x.device] -= std::min(bytes[x.device], x.bytes);
-  std::vector<device_bytes> out;
-  for (const auto& [device, n] : bytes) out.push_back({device, n});
+  auto out = sum_of(before);
+  auto left = sum_of(after);
+  for (auto& x : out) x.bytes -= std::min(x.bytes, bytes_on(left, x.device));
   return out;
 }
 

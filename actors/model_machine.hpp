@@ -73,8 +73,11 @@ private:
   void on_moved();
   void on_climbed(const move_job& job);
   void on_left(const move_job& job);
-  void tell_settled(const load_result& x);
+  void settle_move(const move_job& job);
+  void hold(const load_result& x);
   void become_absent(model_state state);
+  void answer_loads();
+  void fail_loads(const error& why);
   void answer_departures(const error& why);
   load_result result_of(tier in, model_memory measured, std::chrono::microseconds took) const;
 

@@ -93,7 +93,7 @@ void model_machine::on_no_room(tier to, const error& why) {
   if (serves(ladder_, status_.tier)) return pump(); // it stays where it is
   status_.last_error = why;
   spdlog::info("{}/{} cannot go to tier {}: {}", setup_.service, setup_.info.id, text(to), why.what);
-  for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(to_caf(why));
+  fail_loads(why);
   fail_requests(why);
   move_if_possible();
 }
@@ -137,21 +137,17 @@ void model_machine::on_loaded() {
 
 void model_machine::on_settled(const load_result& x) {
   ++status_.loads;
-  status_.bytes = total(x.measured.weights) + total(x.measured.working);
-  status_.tier = x.tier;
+  hold(x);
   status_.loaded_at = wall_clock();
   status_.last_error = {};
   tried_again_ = false;
-  images_in_tier_ = 0;
-  working_least_ = working_granted_ = total(x.measured.working);
-  model_->limit_working(working_granted_ > 0 ? working_granted_ : static_cast<std::uint64_t>(-1));
   told_leased_ = false;
   spdlog::info("loaded {}/{} in {} ms: {} ({} estimated)", setup_.service, setup_.info.id,
                status_.load_time.count() / 1000, format_bytes(status_.bytes),
                format_bytes(status_.bytes_estimated));
   set_state(departures_.empty() ? model_state::ready : model_state::draining);
   queue_->loaded(self_->clock().now());
-  for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(status());
+  answer_loads();
   tell_use();
   pump();
 }
@@ -171,7 +167,7 @@ void model_machine::on_load_failed(error why) {
   tried_again_ = false;
   become_absent(model_state::failed);
   status_.last_error = why;
-  for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(to_caf(why));
+  fail_loads(why);
   answer_departures({});
   queue_->release();
   fail_requests(why);
@@ -207,35 +203,39 @@ void model_machine::on_moved() {
 
 void model_machine::on_climbed(const move_job& job) {
   auto to = *std::exchange(room_in_, std::nullopt);
-  if (job.outcome) status_.tier = to;
-  auto x = result_of(status_.tier, job.memory, job.took);
-  tell_settled(x);
-  working_least_ = working_granted_ = total(x.measured.working);
-  model_->limit_working(working_granted_ > 0 ? working_granted_ : static_cast<std::uint64_t>(-1));
-  status_.bytes = total(x.measured.weights) + total(x.measured.working);
+  settle_move(job);
   set_state(departures_.empty() ? model_state::ready : model_state::draining);
-  images_in_tier_ = 0;
   if (job.outcome) {
     spdlog::info("{}/{} went up to tier {} in {} ms", setup_.service, setup_.info.id, text(to),
                  job.took.count() / 1000);
     queue_->loaded(self_->clock().now());
-    if (serves(ladder_, status_.tier))
-      for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(status());
+    if (serves(ladder_, status_.tier)) answer_loads();
     return;
   }
   const auto& why = job.outcome.error();
   status_.last_error = why;
   spdlog::warn("{}/{} stays in tier {}: {}", setup_.service, setup_.info.id, text(status_.tier), why.what);
   if (serves(ladder_, status_.tier)) return;
-  for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(to_caf(why));
+  fail_loads(why);
   fail_requests(why);
 }
 
-// Where that is more than there is room for, the governor has the model leave. Asked and not only told: an
+// Where it is now more than there is room for, the governor has the model leave. Asked and not only told: an
 // error that nobody waits for would end this actor.
-void model_machine::tell_settled(const load_result& x) {
+void model_machine::settle_move(const move_job& job) {
+  auto x = result_of(job.outcome ? job.to : status_.tier, job.memory, job.took);
   self_->request(setup_.governor, setup_.options.admission_timeout, settle_atom_v, x)
       .then([] {}, [](caf::error&) {});
+  hold(x);
+}
+
+// What it holds after a load or a move, and may use for passes until it asks for more.
+void model_machine::hold(const load_result& x) {
+  status_.tier = x.tier;
+  status_.bytes = total(x.measured.weights) + total(x.measured.working);
+  images_in_tier_ = 0;
+  working_least_ = working_granted_ = total(x.measured.working);
+  model_->limit_working(working_granted_ > 0 ? working_granted_ : static_cast<std::uint64_t>(-1));
 }
 
 void model_machine::on_left(const move_job& job) {
@@ -250,15 +250,9 @@ void model_machine::on_left(const move_job& job) {
   if (job.to == tier::absent) {
     become_absent(model_state::absent);
   } else {
-    if (job.outcome) status_.tier = job.to;
-    auto x = result_of(status_.tier, job.memory, job.took);
-    tell_settled(x);
-    working_least_ = working_granted_ = total(x.measured.working);
-    status_.bytes = total(x.measured.weights) + total(x.measured.working);
-    images_in_tier_ = 0;
+    settle_move(job);
     set_state(model_state::ready);
-    if (serves(ladder_, status_.tier))
-      for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(status());
+    if (serves(ladder_, status_.tier)) answer_loads();
   }
   done.to = status_.tier;
   std::vector<departure> left;
@@ -282,6 +276,14 @@ void model_machine::become_absent(model_state state) {
   ++life_;       // answers to what was asked before are of no use any more
   climbing_.reset();
   self_->send(setup_.governor, release_atom_v, key());
+}
+
+void model_machine::answer_loads() {
+  for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(status());
+}
+
+void model_machine::fail_loads(const error& why) {
+  for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(to_caf(why));
 }
 
 void model_machine::answer_departures(const error& why) {

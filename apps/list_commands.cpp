@@ -17,8 +17,6 @@ exit_code refuse(console& out, const error& problem) {
   return exit_code::bad_arguments;
 }
 
-std::string size_text(std::uint64_t bytes) { return bytes == 0 ? "-" : format_bytes(bytes); }
-
 std::string preparation_text(const preparation& x) {
   auto size = std::to_string(x.width) + " x " + std::to_string(x.height);
   std::string out = x.resize == resize_rule::none            ? "as it is"
@@ -58,10 +56,6 @@ std::string info_text(const catalog_entry& x) {
   return lines.text();
 }
 
-std::string heading(const std::string& title, const table& rows) {
-  return rows.empty() ? std::string{} : title + '\n' + rows.text() + '\n';
-}
-
 std::string status_text(const node_status& x) {
   table backends{{{"backend"}, {"version"}, {"description", column_kind::prose}}};
   for (const auto& b : x.backends) backends.add({b.name, b.version, b.description});
@@ -75,8 +69,8 @@ std::string status_text(const node_status& x) {
     services.add({s.name, s.backend, std::string{to_string(s.state)}, std::to_string(s.catalog.size()),
                   s.default_model, s.reason.what});
   return "vef " + x.version + " on " + count(std::thread::hardware_concurrency(), "core") + ", "
-         + format_bytes(machine_memory()) + " of memory\n\n" + heading("Backends", backends)
-         + heading("Services", services) + memory_text(x.memory);
+         + format_bytes(machine_memory()) + " of memory\n\n" + titled("Backends", backends)
+         + titled("Services", services) + memory_text(x.memory);
 }
 
 } // namespace

@@ -1,5 +1,6 @@
 #include <vef/apps/memory_text.hpp>
 
+#include <vef/apps/sizes.hpp>
 #include <vef/apps/table.hpp>
 #include <vef/messages/bytes.hpp>
 
@@ -9,12 +10,6 @@
 namespace vef {
 
 namespace {
-
-std::string section(const std::string& title, const table& rows) {
-  return rows.empty() ? std::string{} : title + '\n' + rows.text() + '\n';
-}
-
-std::string size_text(std::uint64_t bytes) { return bytes == 0 ? "-" : format_bytes(bytes); }
 
 std::string time_text(timestamp when) {
   if (when == timestamp{}) return "-";
@@ -95,8 +90,8 @@ table gone(const memory_status& x) {
 } // namespace
 
 std::string memory_text(const memory_status& x) {
-  return section("Memory", devices(x)) + section("Models in memory", holdings(x))
-         + section("Models used so far", usage(x)) + section("Models that went last", gone(x));
+  return titled("Memory", devices(x)) + titled("Models in memory", holdings(x))
+         + titled("Models used so far", usage(x)) + titled("Models that went last", gone(x));
 }
 
 } // namespace vef

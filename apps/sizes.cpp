@@ -1,5 +1,7 @@
 #include <vef/apps/sizes.hpp>
 
+#include <vef/messages/bytes.hpp>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -52,6 +54,8 @@ result<std::uint64_t> parse_size(std::string_view text, std::uint64_t whole) {
   if (bytes >= 0x1p63) return refuse("it is too large");
   return static_cast<std::uint64_t>(bytes);
 }
+
+std::string size_text(std::uint64_t bytes) { return bytes == 0 ? "-" : format_bytes(bytes); }
 
 std::uint64_t machine_memory() {
   auto pages = ::sysconf(_SC_PHYS_PAGES), size = ::sysconf(_SC_PAGE_SIZE);

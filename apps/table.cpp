@@ -61,4 +61,8 @@ std::string table::text(std::size_t page) const {
   return out;
 }
 
+std::string titled(const std::string& title, const table& rows) {
+  return rows.empty() ? std::string{} : title + '\n' + rows.text() + '\n';
+}
+
 } // namespace vef

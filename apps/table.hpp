@@ -41,4 +41,7 @@ private:
   std::vector<std::vector<std::string>> rows_;
 };
 
+/// The table under a title, with an empty line after it; nothing if it has no rows.
+std::string titled(const std::string& title, const table& rows);
+
 } // namespace vef

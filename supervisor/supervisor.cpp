@@ -1,5 +1,6 @@
 #include <vef/supervisor/supervisor.hpp>
 
+#include <vef/actors/clock.hpp>
 #include <vef/backends/guard.hpp>
 #include <vef/messages/suggest.hpp>
 #include <vef/messages/version.hpp>
@@ -19,8 +20,6 @@ namespace {
 using std::chrono::milliseconds;
 
 using supervisor_self = extended<supervisor_actor, void(made_atom, std::string)>;
-
-timestamp now() { return std::chrono::time_point_cast<milliseconds>(std::chrono::system_clock::now()); }
 
 /// Makes a backend and asks for its catalog, away from the scheduler.
 struct make_job {
@@ -53,7 +52,7 @@ public:
 
   interface::behavior_type make_behavior(supervisor_setup setup) {
     setup_ = std::move(setup);
-    started_at_ = now();
+    started_at_ = wall_clock();
     self_->set_down_handler([this](caf::down_msg& msg) { on_down(msg); });
     self_->set_exit_handler([this](caf::exit_msg& msg) { end(msg.reason); });
     return {
@@ -297,7 +296,7 @@ private:
   void set_state(child& x, service_state state, error reason = {}) {
     x.status.state = state;
     x.status.reason = std::move(reason);
-    x.status.since = now();
+    x.status.since = wall_clock();
     if (x.handle && state == service_state::running)
       self_->send(setup_.registry, put_atom_v, x.status, x.handle);
     else
