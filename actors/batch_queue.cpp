@@ -239,6 +239,12 @@ void batch_queue::hold_new() { hold_from_ = next_sequence_; }
 
 void batch_queue::release() { hold_from_.reset(); }
 
+std::optional<batch_queue::time_point> batch_queue::oldest() const {
+  std::optional<time_point> out;
+  for (const auto& [id, x] : requests_) out = out ? std::min(*out, x.admitted) : x.admitted;
+  return out;
+}
+
 bool batch_queue::drained() const {
   return std::ranges::all_of(requests_, [this](const auto& x) { return held(x.first); });
 }

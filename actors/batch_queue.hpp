@@ -18,6 +18,12 @@ struct queue_limits {
   std::size_t max_images = 16384; ///< of all requests that wait or are worked on
   std::size_t max_batch = 256;    ///< larger batch sizes are cut to this
   std::size_t ahead = 32;         ///< pictures prepared, or being prepared, before a forward pass takes them
+
+  static constexpr std::string_view type_name = "vef::queue_limits";
+  static constexpr auto fields() {
+    return std::tuple{field{"max_images", &queue_limits::max_images},
+                      field{"max_batch", &queue_limits::max_batch}, field{"ahead", &queue_limits::ahead}};
+  }
 };
 
 /// The requests of one model on their way through preparation and forward passes.
@@ -141,6 +147,8 @@ public:
   // -- properties -------------------------------------------------------------------------------------------
 
   bool empty() const { return requests_.empty(); }
+  std::size_t requests() const { return requests_.size(); }
+  std::optional<time_point> oldest() const;      ///< when the oldest request was admitted
   std::size_t images() const { return images_; } ///< that have no outcome yet
   std::size_t batches_in_flight() const { return in_flight_.size(); }
 

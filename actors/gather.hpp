@@ -11,11 +11,11 @@ namespace vef {
 /// the last has come. An answer of many is put in place as a whole. Without requests it delivers at once.
 template <class T> class gathering {
 public:
-  gathering(caf::typed_response_promise<std::vector<T>> promise, std::size_t expected)
-      : promise_(std::move(promise))
+  gathering(promise<std::vector<T>> answer, std::size_t expected)
+      : answer_(std::move(answer))
       , parts_(expected)
       , open_(expected) {
-    if (open_ == 0) promise_.deliver(std::vector<T>{});
+    if (open_ == 0) answer_.deliver(std::vector<T>{});
   }
 
   void put(std::size_t place, std::vector<T> part) {
@@ -23,11 +23,11 @@ public:
     if (--open_ > 0) return;
     std::vector<T> all;
     for (auto& x : parts_) std::move(x.begin(), x.end(), std::back_inserter(all));
-    promise_.deliver(std::move(all));
+    answer_.deliver(std::move(all));
   }
 
 private:
-  caf::typed_response_promise<std::vector<T>> promise_;
+  promise<std::vector<T>> answer_;
   std::vector<std::vector<T>> parts_;
   std::size_t open_;
 };

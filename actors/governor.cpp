@@ -21,6 +21,7 @@ governor_machine::interface::behavior_type governor_machine::make_behavior(gover
                   options_.residency);
   admission_.emplace(ledger_, *models_, options_.admission);
   open_books();
+  if (options_.adopting.count() > 0) adopting_until_ = now() + options_.adopting;
   self_->set_down_handler([this](caf::down_msg& msg) { on_model_died(msg); });
   self_->set_exit_handler([this](caf::exit_msg& msg) {
     save_books(true);
@@ -33,6 +34,10 @@ governor_machine::interface::behavior_type governor_machine::make_behavior(gover
       [this](settle_atom, const load_result& x) { return settle(x); },
       [this](grow_atom, const model_key& who, const device_bytes& wanted) { return grow(who, wanted); },
       [this](release_atom, const model_key& who) { release(who); },
+      [this](adopt_atom, const load_claim& claim, const load_result& x, const model_actor& model) {
+        adopt(claim, x, model);
+      },
+      [this](strand_atom, const model_key& who, const model_key& as) { strand(who, as); },
       [this](usage_atom, const usage_record& x) { use(x); },
       [this](unload_atom, const unload_request& x) { return unload(x); },
       [this](unload_atom, const pressure_request& x) { return unload(x); },
@@ -63,7 +68,7 @@ caf::result<load_grant> governor_machine::reserve(load_claim claim, const model_
   }
   if (auto it = handles_.find(who); it == handles_.end() || it->second != model) self_->monitor(model);
   handles_[who] = model;
-  auto reply = self_->make_response_promise<load_grant>();
+  promise<load_grant> reply{self_};
   waiting_.emplace(*ticket, reply);
   look();
   return reply;
@@ -128,9 +133,31 @@ void governor_machine::release(const model_key& who) {
   models_->gone(who);
   for (auto ticket : admission_->abandon(who))
     if (auto reply = waiting_.extract(ticket))
-      reply.mapped().deliver(
-          to_caf(error{errc::cancelled, "model " + vef::quoted(who.model) + " is no longer wanted"}));
+      reply.mapped().fail(error{errc::cancelled, "model " + vef::quoted(who.model) + " is no longer wanted"});
   look();
+}
+
+// What was decided before this governor was there stands, if there is room for it.
+void governor_machine::adopt(const load_claim& claim, const load_result& x, const model_actor& model) {
+  auto who = claim.key();
+  if (auto known = models_->find(who); known && known->tier != tier::absent) return;
+  self_->monitor(model);
+  handles_[who] = model;
+  models_->granted(claim, {x.measured, {}}, now());
+  auto room = ledger_.settle(who, x.measured);
+  models_->settled(x, now());
+  books_.mark_moved(x);
+  if (auto usage = books_.find(who)) models_->set_history(who, usage->requests, usage->load_time);
+  if (room) return look();
+  spdlog::warn("{}/{} was in memory before, and there is no room for it: {}", who.service, who.model,
+               room.error().what);
+  evict_too_large(x);
+}
+
+// Its bytes are nobody's to give back until the thread that is stuck in it returns.
+void governor_machine::strand(const model_key& who, const model_key& as) {
+  ledger_.rename(who, as);
+  release(who);
 }
 
 // A model's actor that dies takes its memory, and its place in the queue, with it.
@@ -152,6 +179,10 @@ load_plan governor_machine::plan(const load_claim& claim) const {
 
 // Whatever has happened, some loads may be possible now, and some models idle for too long.
 void governor_machine::look() {
+  if (adopting_until_) {
+    if (now() < *adopting_until_) return arm(adopting_until_);
+    adopting_until_.reset();
+  }
   auto decided = admission_->advance(now());
   for (auto& [ticket, grant] : decided.granted) {
     ++granted_;
@@ -160,7 +191,7 @@ void governor_machine::look() {
   for (auto& [ticket, why] : decided.refused) {
     ++refused_;
     spdlog::info("a load found no room: {}", why.what);
-    if (auto reply = waiting_.extract(ticket)) reply.mapped().deliver(to_caf(why));
+    if (auto reply = waiting_.extract(ticket)) reply.mapped().fail(why);
   }
   for (auto& step : decided.steps) {
     auto known = models_->find(step.who);
@@ -259,8 +290,9 @@ result<void> validate(const governor_options& x) {
   if (auto good = make_eviction_policy(x.policy); !good) return fail(good.error());
   if (auto good = validate(x.pressure); !good) return fail(good.error());
   using namespace std::chrono_literals;
-  for (auto time : {x.residency.minimum, x.residency.longest_minimum, x.residency.stale_after,
-                    x.admission.limit, x.admission.drain_after, x.unload_timeout, x.save_interval})
+  for (auto time :
+       {x.residency.minimum, x.residency.longest_minimum, x.residency.stale_after, x.admission.limit,
+        x.admission.drain_after, x.unload_timeout, x.save_interval, x.adopting})
     if (time < 0ms || time > 24h * 36500) // beyond a century a sum of times would overflow
       return fail(errc::invalid_config, "a time of the memory governor is negative or beyond all bounds");
   if (x.admission.parallel_loads == 0) return fail(errc::invalid_config, "no load may be under way at once");

@@ -33,6 +33,10 @@ struct governor_options {
   std::filesystem::path state_file = {};
   std::chrono::milliseconds save_interval = std::chrono::seconds{30};
 
+  /// A governor that takes the place of one that died grants nothing for so long, while models tell it what
+  /// is in memory already.
+  std::chrono::milliseconds adopting = {};
+
   /// How many reports of models that went are kept for whoever asks.
   std::size_t reports_kept = 64;
 };

@@ -8,8 +8,6 @@ namespace vef {
 
 namespace {
 
-std::string percent(double share) { return std::to_string(static_cast<int>(share * 100 + 0.5)) + " %"; }
-
 std::uint64_t bytes_above(const device_memory& x, double threshold) {
   auto held = x.reserved + x.resident + x.working;
   auto most = static_cast<std::uint64_t>(threshold * static_cast<double>(x.capacity));
@@ -80,7 +78,7 @@ void governor_machine::on_step_done(const eviction_step& step, unload_report rep
 // -- because somebody asks ----------------------------------------------------------------------------------
 
 caf::result<governor_machine::reports> governor_machine::take_all(std::vector<eviction_step> steps) {
-  auto reply = self_->make_response_promise<reports>();
+  promise<reports> reply{self_};
   auto all = std::make_shared<gathering<unload_report>>(reply, steps.size());
   for (std::size_t i = 0; i < steps.size(); ++i) {
     begin(std::move(steps[i]), unload_mode::if_idle,
@@ -95,7 +93,7 @@ caf::result<governor_machine::reports> governor_machine::unload(const unload_req
     if ((request.service.empty() || request.service == who.service)
         && (request.model.empty() || request.model == who.model))
       steps.push_back(*models_->step_out(who));
-  auto reply = self_->make_response_promise<reports>();
+  promise<reports> reply{self_};
   auto all = std::make_shared<gathering<unload_report>>(reply, steps.size());
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto& who = steps[i].who;
@@ -122,7 +120,7 @@ caf::result<governor_machine::reports> governor_machine::unload(const pressure_r
       missing.push_back({device.device, bytes});
   auto steps = models_->make_room({}, missing, urgency::pressure, now()).steps;
   for (auto& step : steps)
-    step.why = "more than " + percent(request.threshold) + " of a memory was in use: " + step.why;
+    step.why = "more than " + format_share(request.threshold) + " of a memory was in use: " + step.why;
   return take_all(std::move(steps));
 }
 
@@ -153,13 +151,13 @@ void governor_machine::on_pressure(const device_reading& x) {
   if (level != before) {
     spdlog::log(level == pressure::none ? spdlog::level::info : spdlog::level::warn,
                 "pressure on the memory of {}: {} ({} in use, {} by others)", x.device, to_string(level),
-                percent(x.used()), format_bytes(x.others()));
+                format_share(x.used()), format_bytes(x.others()));
     for (const auto& [who, model] : handles_)
       if (ledger_.held(who, x.device).sum() > 0) self_->send(model, pressure_atom_v, level);
   }
   auto bytes = gauge.excess(), coming = models_->coming(x.device);
   if (level == pressure::none || bytes <= coming) return;
-  evict_for_pressure(x.device, bytes - coming, percent(x.used()) + " of " + x.device + " in use");
+  evict_for_pressure(x.device, bytes - coming, format_share(x.used()) + " of " + x.device + " in use");
 }
 
 // A model that has changed its tier and holds more there than there is room for. What it holds beyond its

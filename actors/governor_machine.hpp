@@ -6,7 +6,6 @@
 #include <vef/actors/usage_book.hpp>
 
 #include <caf/stateful_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 
 #include <deque>
 
@@ -37,6 +36,8 @@ private:
   std::uint64_t grow(const model_key& who, const device_bytes& wanted);
   void use(const usage_record& x);
   void release(const model_key& who);
+  void adopt(const load_claim& claim, const load_result& x, const model_actor& model);
+  void strand(const model_key& who, const model_key& as);
   void on_model_died(const caf::down_msg& msg);
   load_plan plan(const load_claim& claim) const;
 
@@ -74,7 +75,8 @@ private:
   time_point saved_at_;
   std::map<std::string, pressure_gauge> gauges_;
   std::map<model_key, model_actor> handles_;
-  std::map<admission::ticket, caf::typed_response_promise<load_grant>> waiting_;
+  std::optional<time_point> adopting_until_; // no load is granted before
+  std::map<admission::ticket, promise<load_grant>> waiting_;
   std::optional<time_point> armed_for_;
   std::deque<unload_report> recent_;
   std::uint64_t granted_ = 0;

@@ -118,6 +118,15 @@ void ledger::shrink(const model_key& who, const device_bytes& to) {
     found->second.working = std::min(found->second.working, to.bytes);
 }
 
+void ledger::rename(const model_key& who, const model_key& as) {
+  for (auto& [device, x] : accounts_) {
+    auto held = x.entries.extract(who);
+    if (held.empty()) continue;
+    held.key() = as;
+    x.entries.insert(std::move(held));
+  }
+}
+
 std::uint64_t ledger::release(const model_key& who) {
   auto bytes = held(who);
   for (auto& [name, device] : accounts_) device.entries.erase(who);

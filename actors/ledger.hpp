@@ -43,6 +43,9 @@ public:
   /// Lowers the working memory of a model on a device.
   void shrink(const model_key& who, const device_bytes& to);
 
+  /// What a model holds is from now on held under another name, which must hold nothing.
+  void rename(const model_key& who, const model_key& as);
+
   /// Gives back all that a model holds on all devices, and says how much that was.
   std::uint64_t release(const model_key& who);
 

@@ -37,6 +37,20 @@ std::vector<device_reading> device_sources::read() const {
   return out;
 }
 
+void device_sources::count_as_ours(std::function<std::uint64_t()> resident_bytes) {
+  std::lock_guard lock{mutex_};
+  elsewhere_ = std::move(resident_bytes);
+}
+
+std::uint64_t device_sources::ours_elsewhere() const {
+  std::function<std::uint64_t()> ask;
+  {
+    std::lock_guard lock{mutex_};
+    ask = elsewhere_;
+  }
+  return ask ? ask() : 0;
+}
+
 // -- the actor ----------------------------------------------------------------------------------------------
 
 namespace {
@@ -94,7 +108,10 @@ private:
     if (shared_->looking.exchange(true)) return;
     setup_.reader->submit([shared = shared_, devices = setup_.devices, governor = setup_.governor](unsigned) {
       std::vector<device_reading> readings;
-      if (auto host = shared->probe.read()) readings.push_back(std::move(*host));
+      if (auto host = shared->probe.read()) {
+        if (devices) host->ours += devices->ours_elsewhere();
+        readings.push_back(std::move(*host));
+      }
       if (devices)
         for (auto& x : devices->read()) readings.push_back(std::move(x));
       auto kills = shared->probe.read_events().oom_kill;

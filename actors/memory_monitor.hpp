@@ -5,6 +5,7 @@
 #include <vef/backends/backend.hpp>
 #include <vef/messages/interfaces.hpp>
 
+#include <functional>
 #include <mutex>
 
 namespace vef {
@@ -17,9 +18,14 @@ public:
   /// What they say now. One that fails is left out.
   std::vector<device_reading> read() const;
 
+  /// Host memory that other processes hold for this one, in bytes, is counted as ours.
+  void count_as_ours(std::function<std::uint64_t()> resident_bytes);
+  std::uint64_t ours_elsewhere() const;
+
 private:
   mutable std::mutex mutex_;
   mutable std::vector<std::weak_ptr<backend>> sources_;
+  std::function<std::uint64_t()> elsewhere_;
 };
 
 struct monitor_options {

@@ -2,6 +2,8 @@
 
 #include <vef/actors/ladder.hpp>
 
+#include <caf/exit_reason.hpp>
+
 #include <algorithm>
 
 namespace vef {
@@ -14,6 +16,7 @@ model_machine::interface::behavior_type model_machine::make_behavior(model_setup
   status_.service = setup_.service;
   status_.model = setup_.info.id;
   use_.who = key();
+  state_since_ = wall_clock();
   self_->set_exit_handler([this](caf::exit_msg& msg) { stop(msg.reason); });
   self_->set_down_handler(
       [this](caf::down_msg& msg) { stop(msg.reason); }); // of the service: nobody outlives it
@@ -25,6 +28,8 @@ model_machine::interface::behavior_type model_machine::make_behavior(model_setup
       [this](demote_atom, tier to, unload_mode mode) { return leave(to, mode); },
       [this](trim_atom) { return trim(); },
       [this](pressure_atom, pressure level) { on_pressure(level); },
+      [this](probe_atom, std::chrono::milliseconds allowed) { return probe(allowed); },
+      [this](put_atom, const caf::strong_actor_ptr& governor) { on_governor(governor); },
       [this](status_atom) { return status(); },
       [this](prepared_atom, std::uint64_t id) { on_prepared(id); },
       [this](embedded_atom, std::uint64_t id) { on_embedded(id); },
@@ -32,6 +37,7 @@ model_machine::interface::behavior_type model_machine::make_behavior(model_setup
       [this](moved_atom) { on_moved(); },
       [this](trimmed_atom) { on_trimmed(); },
       [this](expire_atom) { on_expire(); },
+      [this](watch_atom) { on_watch(); },
   };
 }
 
@@ -43,13 +49,14 @@ caf::result<embed_reply> model_machine::embed(embed_request request) {
   auto keep_alive = request.keep_alive;
   if (keep_alive && keep_alive->count() < 0)
     return to_caf(error{errc::invalid_argument, "a keep-alive can't be negative"});
+  if (queue_->empty()) progress_at_ = now;
   auto id = queue_->admit(std::move(request), now, now + allowed);
   if (!id) return to_caf(id.error());
   ++status_.requests;
   ++use_.requests;
   if (keep_alive) use_.keep_alive = keep_alive;
   status_.last_used = wall_clock();
-  auto reply = self_->make_response_promise<embed_reply>();
+  promise<embed_reply> reply{self_};
   replies_.emplace(*id, reply);
   arm_expiry();
   wake();
@@ -61,7 +68,13 @@ model_status model_machine::status() const {
   auto x = status_;
   x.queued = static_cast<std::uint32_t>(queue_->images());
   if (model_) x.working_bytes = working_granted_;
+  add_health(x);
   return x;
+}
+
+void model_machine::set_state(model_state state) {
+  if (status_.state != state) state_since_ = wall_clock();
+  status_.state = state;
 }
 
 bool model_machine::serving() const {
@@ -92,11 +105,13 @@ void model_machine::start(batch_queue::prepare_task task) {
   job->task = std::move(task);
   job->limits = setup_.options.decode;
   auto id = next_job_++;
-  preparing_.emplace(id, job);
-  setup_.work.preparers->submit([job, id, self = handle()](unsigned) {
+  auto& place = preparing_[id];
+  place.job = job;
+  place.number = setup_.work.preparers->submit([job, id, self = handle()](unsigned) {
     job->run();
-    caf::anon_send(self, prepared_atom_v, id);
+    tell<interface>(self, prepared_atom_v, id);
   });
+  arm_watch();
 }
 
 void model_machine::start(batch_queue::batch batch, std::optional<prepare_job> first) {
@@ -105,22 +120,26 @@ void model_machine::start(batch_queue::batch batch, std::optional<prepare_job> f
   job->first = std::move(first);
   job->batch = std::move(batch);
   auto id = next_job_++;
-  embedding_.emplace(id, job);
+  auto& place = embedding_[id];
+  place.job = job;
   needs_.emplace(id, working_.expected(job->batch.where.size()));
-  setup_.work.lanes->submit([job, id, self = handle()](unsigned threads) {
+  place.number = setup_.work.lanes->submit([job, id, self = handle()](unsigned threads) {
     job->run(threads);
-    caf::anon_send(self, embedded_atom_v, id);
+    tell<interface>(self, embedded_atom_v, id);
   });
+  arm_watch();
 }
 
 void model_machine::on_prepared(std::uint64_t id) {
-  auto job = preparing_.extract(id).mapped();
+  auto job = std::move(preparing_.extract(id).mapped().job);
+  progress_at_ = self_->clock().now();
   queue_->prepared(job->task.where, std::move(job->picture), job->took);
   pump();
 }
 
 void model_machine::on_embedded(std::uint64_t id) {
-  auto job = embedding_.extract(id).mapped();
+  auto job = std::move(embedding_.extract(id).mapped().job);
+  progress_at_ = self_->clock().now();
   needs_.erase(id);
   ++status_.batches;
   learn(*job);
@@ -130,6 +149,12 @@ void model_machine::on_embedded(std::uint64_t id) {
 }
 
 void model_machine::answer(batch_queue::finished& done) {
+  auto reply = replies_.extract(done.request);
+  if (auto probe = probes_.extract(done.request)) {
+    const auto& outcome = done.reply.outcomes.front();
+    outcome ? probe.mapped().fail(outcome) : probe.mapped().deliver();
+    return;
+  }
   auto failed = static_cast<std::uint64_t>(std::ranges::count_if(done.reply.outcomes, &error::operator bool));
   auto good = done.reply.outcomes.size() - failed;
   status_.failures += failed;
@@ -137,12 +162,13 @@ void model_machine::answer(batch_queue::finished& done) {
   use_.images += static_cast<std::uint32_t>(good);
   images_in_tier_ += good;
   status_.last_used = wall_clock();
-  if (auto reply = replies_.extract(done.request)) reply.mapped().deliver(std::move(done.reply));
+  if (reply) reply.mapped().deliver(std::move(done.reply));
 }
 
 void model_machine::fail_requests(const error& why) {
   for (auto id : queue_->abandon())
-    if (auto reply = replies_.extract(id)) reply.mapped().deliver(to_caf(why));
+    if (auto reply = replies_.extract(id)) reply.mapped().fail(why);
+  for (auto& [id, reply] : std::exchange(probes_, {})) reply.fail(why);
   tell_use();
 }
 
@@ -167,13 +193,19 @@ void model_machine::on_expire() {
 // -- the end ------------------------------------------------------------------------------------------------
 
 void model_machine::stop(const caf::error& reason) {
-  error why{errc::shutting_down, "service " + quoted(setup_.service) + " is being stopped"};
-  fail_requests(why);
-  fail_loads(why);
-  for (auto& reply : std::exchange(waiting_for_trim_, {})) reply.deliver(to_caf(why));
-  for (auto& x : std::exchange(departures_, {})) x.reply.deliver(to_caf(why));
+  auto asked_to = reason == caf::exit_reason::user_shutdown || reason == caf::exit_reason::normal;
+  auto whose = "service " + quoted(setup_.service);
+  answer_everybody(asked_to ? error{errc::shutting_down, whose + " is being stopped"}
+                            : error{errc::unavailable, whose + " died: " + from_caf(reason).what});
   self_->send(setup_.governor, release_atom_v, key());
   self_->quit(reason);
+}
+
+void model_machine::answer_everybody(const error& why) {
+  fail_requests(why);
+  fail_loads(why);
+  for (auto& reply : std::exchange(waiting_for_trim_, {})) reply.fail(why);
+  for (auto& x : std::exchange(departures_, {})) x.reply.fail(why);
 }
 
 // Freeing a model takes time: not on a scheduler thread.

@@ -22,8 +22,24 @@ struct model_options {
   /// How long a model leaves the governor alone that could not give it the memory for larger batches.
   std::chrono::milliseconds growth_pause = std::chrono::seconds{1};
 
+  /// How long one piece of work may take before its thread is given up as stuck and the model made anew.
+  std::chrono::milliseconds pass_limit = std::chrono::minutes{2};
+  std::chrono::milliseconds load_limit = std::chrono::minutes{10}; ///< loads, moves and unloads
+
   /// So many vectors from a tier that is not the highest make a model ask for the next one.
   std::uint64_t climb_after = 64;
+
+  static constexpr std::string_view type_name = "vef::model_options";
+  static constexpr auto fields() {
+    return std::tuple{field{"queue", &model_options::queue},
+                      field{"decode", &model_options::decode},
+                      field{"time_allowed", &model_options::time_allowed},
+                      field{"admission_timeout", &model_options::admission_timeout},
+                      field{"growth_pause", &model_options::growth_pause},
+                      field{"pass_limit", &model_options::pass_limit},
+                      field{"load_limit", &model_options::load_limit},
+                      field{"climb_after", &model_options::climb_after}};
+  }
 };
 
 struct model_setup {
@@ -49,6 +65,10 @@ load_claim claim_of(const std::string& service, const model_info& info, tier to,
 ///     absent --request--> loading --> ready --unload--> draining --> absent
 ///                           |          |  ^                             |
 ///                         failed     moving     requests that wait: loading
+///
+/// A piece of work that takes longer than its limit is stuck in foreign code. Nobody can end it: its thread
+/// is given up, what the model holds stays in the ledger under another name until the thread returns, and the
+/// actor ends, so that its service makes a new one. On every end those who wait are told.
 ///
 /// `moving` is the way between two tiers: down when the governor says so, up when pictures come that the
 /// present tier can't embed, or so many that the next one pays.

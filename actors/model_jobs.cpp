@@ -96,6 +96,10 @@ void load_job::run(unsigned threads) {
   source.reset();
 }
 
+std::shared_ptr<loaded_model> load_job::share() {
+  return {model->release(), [words = std::move(words)](loaded_model* x) { delete x; }};
+}
+
 namespace {
 
 // What it was, less what is left of it, by device.

@@ -4,12 +4,33 @@
 #include <vef/backends/image/decode.hpp>
 
 #include <functional>
+#include <mutex>
 
 namespace vef {
 
 // What a model's actor has done by workers. Each job is a value that the actor and one worker share in turn:
 // the actor fills it in, the worker runs it and says so by a message, the actor reads it. None of them
 // throws.
+
+/// Says something when the last who holds it lets go. What a model has in memory holds one, and so does the
+/// load that brings it there, so that its end is known even if that is in a thread that was given up.
+class last_words {
+public:
+  last_words() = default;
+  last_words(const last_words&) = delete;
+  last_words& operator=(const last_words&) = delete;
+  ~last_words() {
+    if (say_) say_();
+  }
+  void set(std::function<void()> say) {
+    std::lock_guard lock{mutex_};
+    say_ = std::move(say);
+  }
+
+private:
+  std::mutex mutex_;
+  std::function<void()> say_;
+};
 
 /// Decodes and resizes one picture.
 struct prepare_job {
@@ -44,6 +65,7 @@ private:
 /// Loads a model into a tier.
 struct load_job {
   std::shared_ptr<backend> source;
+  std::shared_ptr<last_words> words;
   model_info info;
   vef::tier to = tier::host;
   result<std::unique_ptr<loaded_model>> model;
@@ -51,6 +73,9 @@ struct load_job {
   std::chrono::microseconds took{};
 
   void run(unsigned threads);
+
+  /// The model that was loaded, to be shared.
+  std::shared_ptr<loaded_model> share();
 };
 
 /// Moves a model to another tier of its ladder; to `absent`, destroys it. Measures what came back.

@@ -3,20 +3,20 @@
 #include <vef/actors/clock.hpp>
 #include <vef/actors/model.hpp>
 #include <vef/actors/model_jobs.hpp>
+#include <vef/actors/tell.hpp>
 #include <vef/actors/working_memory.hpp>
 
 #include <caf/stateful_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 
 namespace vef {
 
-// Its own messages: a job is done, by number; look for expired requests.
+// Its own messages: a job is done, by number; look for expired requests, and for work that is stuck.
 using model_self =
     extended<model_actor, void(prepared_atom, std::uint64_t), void(embedded_atom, std::uint64_t),
-             void(loaded_atom), void(moved_atom), void(trimmed_atom), void(expire_atom)>;
+             void(loaded_atom), void(moved_atom), void(trimmed_atom), void(expire_atom), void(watch_atom)>;
 
 /// The state of a model's actor. Requests and their work are in model.cpp, the memory that it needs is in
-/// model_memory.cpp, its way between tiers in model_tiers.cpp.
+/// model_memory.cpp, its way into memory in model_load.cpp and between tiers in model_tiers.cpp, how it is watched in model_watch.cpp.
 class model_machine {
 public:
   using interface = model_self;
@@ -29,8 +29,6 @@ public:
   interface::behavior_type make_behavior(model_setup setup);
 
 private:
-  template <class T> using promise = caf::typed_response_promise<T>;
-
   // -- requests and their work (model.cpp) ------------------------------------------------------------------
   caf::result<embed_reply> embed(embed_request request);
   model_status status() const;
@@ -44,6 +42,20 @@ private:
   void arm_expiry();
   void on_expire();
   void stop(const caf::error& reason);
+  void answer_everybody(const error& why);
+
+  // -- health, work that is stuck, another governor (model_watch.cpp) ---------------------------------------
+  caf::result<void> probe(std::chrono::milliseconds allowed);
+  void arm_watch();
+  void on_watch();
+  bool give_up_if_stuck(executor& where, executor::job_id job, std::chrono::milliseconds limit,
+                        const char* what);
+  void strand(executor::job_id job);
+  void end(const error& why);
+  void add_health(model_status& x) const;
+  std::chrono::milliseconds oldest_running() const;
+  void on_governor(const caf::strong_actor_ptr& x);
+  void tell_owner();
 
   // -- memory for forward passes, and what the governor hears of use (model_memory.cpp) ---------------------
   bool fit_next_batch();
@@ -86,12 +98,11 @@ private:
     return status_.state == model_state::absent || status_.state == model_state::failed;
   }
   bool serving() const;
-  void set_state(model_state state) { status_.state = state; }
+  bool busy() const { return queue_->requests() > probes_.size(); } // with requests of clients
+  void set_state(model_state state);
   unload_report report(error outcome) const;
   model_key key() const { return {setup_.service, setup_.info.id}; }
-  interface handle() const {
-    return caf::actor_cast<interface>(self_);
-  }
+  caf::weak_actor_ptr handle() const { return caf::actor_cast<caf::weak_actor_ptr>(self_); }
   void give_away(std::shared_ptr<loaded_model> model);
 
   struct departure {
@@ -110,20 +121,36 @@ private:
   std::vector<promise<model_status>> waiting_for_load_;
   std::vector<departure> departures_;
 
-  std::map<std::uint64_t, std::shared_ptr<prepare_job>> preparing_;
-  std::map<std::uint64_t, std::shared_ptr<embed_job>> embedding_;
+  /// A job that a worker has, and its number there.
+  template <class Job> struct handed_out {
+    std::shared_ptr<Job> job;
+    executor::job_id number = 0;
+    explicit operator bool() const { return job != nullptr; }
+  };
+
+  std::map<std::uint64_t, handed_out<prepare_job>> preparing_;
+  std::map<std::uint64_t, handed_out<embed_job>> embedding_;
   std::map<std::uint64_t, std::uint64_t> needs_; // working memory of `embedding_`, by job
-  std::shared_ptr<load_job> loading_;
-  std::shared_ptr<move_job> moving_;
-  std::shared_ptr<trim_job> trimming_;
+  handed_out<load_job> loading_;
+  handed_out<move_job> moving_;
+  handed_out<trim_job> trimming_;
+  std::shared_ptr<last_words> words_; // of what is in memory
   std::vector<promise<unload_report>> waiting_for_trim_;
   std::optional<tier> climbing_; // asked the governor for room in this tier
   std::optional<tier> room_in_;  // and has it; waits for the forward passes under way
+  bool climb_is_optional_ = false;
+  std::optional<load_result> settling_; // told the governor, who has not answered
+  bool governor_is_gone_ = false;
   std::uint64_t next_job_ = 1;
   std::uint64_t life_ =
       0; // counts what was asked of the governor, so that late answers are told from current ones
   bool tried_again_ = false; // a load that turned out too large was begun anew with the measured size
   std::optional<batch_queue::time_point> armed_for_;
+  bool watching_ = false;
+  batch_queue::time_point progress_at_; // something was done for a request
+  std::map<batch_queue::request_id, promise<void>> probes_;
+  timestamp state_since_;
+  model_memory held_; // as the governor was told
 
   working_memory working_;
   std::uint64_t working_granted_ = 0;

@@ -72,23 +72,24 @@ void model_machine::learn(const embed_job& job) {
 // -- giving working memory back -----------------------------------------------------------------------------
 
 caf::result<unload_report> model_machine::trim() {
-  if (!model_ || moving_ || !embedding_.empty() || growth_asked_)
+  if (!model_ || moving_ || settling_ || !embedding_.empty() || growth_asked_)
     return report({errc::in_use, "model " + quoted(setup_.info.id) + " is at work"});
-  auto reply = self_->make_response_promise<unload_report>();
+  promise<unload_report> reply{self_};
   waiting_for_trim_.push_back(reply);
   if (trimming_) return reply;
-  trimming_ = std::make_shared<trim_job>();
-  trimming_->model = model_;
-  trimming_->keep = working_granted_ = working_least_;
-  setup_.work.loaders->submit([job = trimming_, self = handle()](unsigned) {
+  trimming_.job = std::make_shared<trim_job>();
+  trimming_.job->model = model_;
+  trimming_.job->keep = working_granted_ = working_least_;
+  trimming_.number = setup_.work.loaders->submit([job = trimming_.job, self = handle()](unsigned) {
     job->run();
-    caf::anon_send(self, trimmed_atom_v);
+    tell<interface>(self, trimmed_atom_v);
   });
+  arm_watch();
   return reply;
 }
 
 void model_machine::on_trimmed() {
-  auto job = std::exchange(trimming_, nullptr);
+  auto job = std::exchange(trimming_, {}).job;
   auto done = report({});
   done.bytes_expected = job->bytes_expected;
   done.bytes_returned = job->bytes_returned;
@@ -108,7 +109,7 @@ void model_machine::on_pressure(pressure level) {
 void model_machine::tell_use(bool in_any_case) {
   if (is_absent() || status_.state == model_state::loading)
     return; // it can't be evicted, and hears of it when it is there
-  auto leased = !queue_->empty();
+  auto leased = busy();
   auto now = self_->clock().now();
   auto news = leased != told_leased_ || (use_.requests > 0 && now - told_at_ >= std::chrono::seconds{1});
   if (!news && !in_any_case) return;

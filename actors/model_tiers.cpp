@@ -17,23 +17,23 @@ std::string text(tier x) { return std::string{to_string(x)}; }
 
 caf::result<model_status> model_machine::load() {
   if (status_.state == model_state::ready && serves(ladder_, status_.tier)) return status();
-  auto reply = self_->make_response_promise<model_status>();
+  promise<model_status> reply{self_};
   waiting_for_load_.push_back(reply);
   wake();
   return reply;
 }
 
 caf::result<unload_report> model_machine::leave(tier to, unload_mode mode) {
-  auto busy = !queue_->empty() || status_.state == model_state::loading || !waiting_for_load_.empty();
-  if (is_absent() && !busy) return report({});
+  auto in_use = busy() || status_.state == model_state::loading || !waiting_for_load_.empty();
+  if (is_absent() && !in_use) return report({});
   if (model_ && !moving_ && to >= status_.tier) return report({}); // it is there, or below
-  if (mode == unload_mode::if_idle && busy) {
+  if (mode == unload_mode::if_idle && in_use) {
     tell_use(true); // the governor took it for idle
     auto waiting = std::to_string(queue_->images()) + " pictures under way";
     return report({errc::in_use, "model " + quoted(setup_.info.id) + " has "
                                      + (status_.state == model_state::loading ? "a load" : waiting)});
   }
-  auto reply = self_->make_response_promise<unload_report>();
+  promise<unload_report> reply{self_};
   departures_.push_back({to, reply});
   if (departures_.size() == 1) queue_->hold_new();
   if (status_.state == model_state::ready) set_state(model_state::draining);
@@ -59,120 +59,6 @@ void model_machine::wake() {
   }
 }
 
-// -- room ---------------------------------------------------------------------------------------------------
-
-void model_machine::ask_for_room(tier to, bool optional) {
-  auto claim = claim_of(setup_.service, setup_.info, to, setup_.places, setup_.idle);
-  claim.optional = optional;
-  climbing_ = to;
-  auto life = ++life_;
-  self_
-      ->request(setup_.governor, setup_.options.admission_timeout, reserve_atom_v, std::move(claim),
-                caf::actor_cast<model_actor>(self_))
-      .then(
-          [this, life, to](load_grant& grant) {
-            if (life == life_) on_room(to, std::move(grant));
-          },
-          [this, life, to](caf::error& why) {
-            if (life == life_) on_no_room(to, from_caf(why));
-          });
-}
-
-void model_machine::on_room(tier to, load_grant grant) {
-  climbing_.reset();
-  status_.bytes_estimated = total(grant.reserved.weights) + total(grant.reserved.working);
-  working_ = working_memory{setup_.info.tiers.empty() ? 0 : setup_.info.working_estimate, grant.learned};
-  if (!model_) return start_load(to);
-  room_in_ = to;
-  move_if_possible();
-}
-
-void model_machine::on_no_room(tier to, const error& why) {
-  climbing_.reset();
-  if (!model_) return on_load_failed(why);
-  if (serves(ladder_, status_.tier)) return pump(); // it stays where it is
-  status_.last_error = why;
-  spdlog::info("{}/{} cannot go to tier {}: {}", setup_.service, setup_.info.id, text(to), why.what);
-  fail_loads(why);
-  fail_requests(why);
-  move_if_possible();
-}
-
-// -- loading ------------------------------------------------------------------------------------------------
-
-void model_machine::start_load(tier to) {
-  status_.bytes = status_.bytes_estimated;
-  loading_ = std::make_shared<load_job>();
-  loading_->source = setup_.source;
-  loading_->info = setup_.info;
-  loading_->to = to;
-  setup_.work.loaders->submit([job = loading_, self = handle()](unsigned threads) {
-    job->run(threads);
-    caf::anon_send(self, loaded_atom_v);
-  });
-}
-
-// What stays with the model at the least is what the load's own trial used, or what one picture is expected
-// to need.
-load_result model_machine::result_of(tier in, model_memory measured, std::chrono::microseconds took) const {
-  if (serves(ladder_, in)) {
-    auto least = std::max(total(measured.working), working_.expected(1));
-    measured.working.clear();
-    if (least > 0) measured.working.push_back({working_device(ladder_, in), least});
-  }
-  return {.who = key(), .tier = in, .measured = std::move(measured), .took = took};
-}
-
-void model_machine::on_loaded() {
-  auto job = std::exchange(loading_, nullptr);
-  status_.load_time = job->took;
-  if (!job->model) return on_load_failed(job->model.error());
-  model_ = std::move(*job->model);
-  if (auto held = total(job->memory.working); held > 0)
-    working_.measured(1, held); // the backend has tried it out
-  auto x = result_of(job->to, std::move(job->memory), job->took);
-  self_->request(setup_.governor, setup_.options.admission_timeout, settle_atom_v, x)
-      .then([this, x] { on_settled(x); }, [this](caf::error& why) { on_too_large(from_caf(why)); });
-}
-
-void model_machine::on_settled(const load_result& x) {
-  ++status_.loads;
-  hold(x);
-  status_.loaded_at = wall_clock();
-  status_.last_error = {};
-  tried_again_ = false;
-  told_leased_ = false;
-  spdlog::info("loaded {}/{} in {} ms: {} ({} estimated)", setup_.service, setup_.info.id,
-               status_.load_time.count() / 1000, format_bytes(status_.bytes),
-               format_bytes(status_.bytes_estimated));
-  set_state(departures_.empty() ? model_state::ready : model_state::draining);
-  queue_->loaded(self_->clock().now());
-  answer_loads();
-  tell_use();
-  pump();
-}
-
-// The estimate was too small and there is no room for what it really needs. The governor has learned how much
-// that is: the model goes, and comes again with the right claim.
-void model_machine::on_too_large(const error& why) {
-  status_.last_error = why;
-  if (!std::exchange(tried_again_, true)) return start_move(tier::absent);
-  give_away(std::move(model_));
-  model_ = nullptr;
-  on_load_failed(why);
-}
-
-void model_machine::on_load_failed(error why) {
-  spdlog::info("loading {}/{} failed: {}", setup_.service, setup_.info.id, describe(why));
-  tried_again_ = false;
-  become_absent(model_state::failed);
-  status_.last_error = why;
-  fail_loads(why);
-  answer_departures({});
-  queue_->release();
-  fail_requests(why);
-}
-
 // -- moving -------------------------------------------------------------------------------------------------
 
 void model_machine::move_if_possible() {
@@ -183,19 +69,22 @@ void model_machine::move_if_possible() {
 }
 
 void model_machine::start_move(tier to) {
-  moving_ = std::make_shared<move_job>();
-  moving_->source = setup_.source;
-  moving_->to = to;
-  moving_->model = to == tier::absent ? std::exchange(model_, nullptr) : model_;
+  auto job = std::make_shared<move_job>();
+  job->source = setup_.source;
+  job->to = to;
+  job->model = to == tier::absent ? std::exchange(model_, nullptr) : model_;
   if (status_.state == model_state::ready) set_state(model_state::moving);
-  setup_.work.loaders->submit([job = moving_, self = handle()](unsigned threads) {
+  moving_.job = job;
+  moving_.number = setup_.work.loaders->submit([job, self = handle()](unsigned threads) {
     job->run(threads);
-    caf::anon_send(self, moved_atom_v);
+    tell<interface>(self, moved_atom_v);
   });
+  arm_watch();
 }
 
 void model_machine::on_moved() {
-  auto job = std::exchange(moving_, nullptr);
+  auto job = std::exchange(moving_, {}).job;
+  progress_at_ = self_->clock().now();
   room_in_ ? on_climbed(*job) : on_left(*job);
   wake();
   pump();
@@ -231,6 +120,7 @@ void model_machine::settle_move(const move_job& job) {
 
 // What it holds after a load or a move, and may use for passes until it asks for more.
 void model_machine::hold(const load_result& x) {
+  held_ = x.measured;
   status_.tier = x.tier;
   status_.bytes = total(x.measured.weights) + total(x.measured.working);
   images_in_tier_ = 0;
@@ -275,7 +165,10 @@ void model_machine::become_absent(model_state state) {
       any_batch; // nobody tells a model that is absent; what is loaded later is loaded because there is room
   ++life_;       // answers to what was asked before are of no use any more
   climbing_.reset();
+  words_.reset();
+  held_ = {};
   self_->send(setup_.governor, release_atom_v, key());
+  tell_owner();
 }
 
 void model_machine::answer_loads() {
@@ -283,7 +176,7 @@ void model_machine::answer_loads() {
 }
 
 void model_machine::fail_loads(const error& why) {
-  for (auto& reply : std::exchange(waiting_for_load_, {})) reply.deliver(to_caf(why));
+  for (auto& reply : std::exchange(waiting_for_load_, {})) reply.fail(why);
 }
 
 void model_machine::answer_departures(const error& why) {

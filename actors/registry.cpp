@@ -4,18 +4,24 @@
 #include <vef/messages/suggest.hpp>
 
 #include <caf/stateful_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <map>
 
 namespace vef {
 
 namespace {
 
+using std::chrono::milliseconds;
+
+// Its own messages: the time of a request that may be replayed is up; it is time to try it again.
+using registry_self =
+    extended<registry_actor, void(expire_atom, std::uint64_t), void(watch_atom, std::uint64_t)>;
+
 class registry_machine {
 public:
-  using interface = registry_actor;
+  using interface = registry_self;
   static inline const char* name = "vef.registry";
 
   explicit registry_machine(interface::pointer self)
@@ -25,6 +31,7 @@ public:
     types_ = std::move(types);
     self_->set_down_handler([this](caf::down_msg& msg) {
       std::erase_if(listeners_, [&](const listener_actor& x) { return x.address() == msg.source; });
+      on_service_died(msg);
     });
     return {
         [this](embed_atom, embed_request& request) { return embed(std::move(request)); },
@@ -38,6 +45,11 @@ public:
         },
         [this](put_atom, service_status& status) { put(std::move(status), {}); },
         [this](release_atom, const std::string& service) { release(service); },
+        [this](drain_atom) { draining_ = true; },
+        [this](expire_atom, std::uint64_t id) { expire(id); },
+        [this](watch_atom, std::uint64_t id) {
+          if (auto it = replays_.find(id); it != replays_.end()) attempt(id, it->second);
+        },
     };
   }
 
@@ -50,9 +62,15 @@ private:
   // -- routing ----------------------------------------------------------------------------------------------
 
   caf::result<embed_reply> embed(embed_request request) {
-    auto target = request.service.empty() ? by_model(request.model) : find(request.service);
+    if (draining_) return to_caf(error{errc::shutting_down, "the node is being stopped"});
+    if (request.replay) return embed_twice_if_need_be(std::move(request));
+    auto target = target_of(request);
     if (!target) return to_caf(target.error());
     return self_->delegate(*target, embed_atom_v, std::move(request));
+  }
+
+  result<service_actor> target_of(const embed_request& request) const {
+    return request.service.empty() ? by_model(request.model) : find(request.service);
   }
 
   result<service_actor> find(const std::string& service) const {
@@ -94,6 +112,80 @@ private:
     return out;
   }
 
+  // -- requests that are replayed if their service dies -----------------------------------------------------
+
+  struct replay {
+    embed_request request;
+    promise<embed_reply> reply;
+    caf::actor_clock::time_point deadline;
+    bool failed_once = false;
+    bool waiting = false; // for a service
+  };
+
+  caf::result<embed_reply> embed_twice_if_need_be(embed_request request) {
+    auto allowed = request.time_allowed.value_or(time_allowed);
+    auto id = next_replay_++;
+    auto& x = replays_[id];
+    x.request = std::move(request);
+    x.reply = promise<embed_reply>{self_};
+    x.deadline = self_->clock().now() + allowed;
+    self_->delayed_send(self_, allowed, expire_atom_v, id);
+    auto reply = x.reply;
+    attempt(id, x);
+    return reply;
+  }
+
+  void attempt(std::uint64_t id, replay& x) {
+    auto target = target_of(x.request);
+    x.waiting = !target && target.error().code == errc::unavailable && comes_back(x.request.service);
+    if (x.waiting) return;
+    if (!target) return finish(id, target.error());
+    auto request = x.request; // paths or shared bytes: the pictures are not copied
+    request.time_allowed = std::chrono::duration_cast<milliseconds>(x.deadline - self_->clock().now());
+    self_->request(*target, caf::infinite, embed_atom_v, std::move(request))
+        .then(
+            [this, id](embed_reply& reply) {
+              if (auto done = replays_.extract(id)) done.mapped().reply.deliver(std::move(reply));
+            },
+            [this, id](caf::error& why) { on_attempt_failed(id, from_caf(why)); });
+  }
+
+  void on_attempt_failed(std::uint64_t id, const error& why) {
+    auto it = replays_.find(id);
+    if (it == replays_.end()) return;
+    if (why.code != errc::unavailable || std::exchange(it->second.failed_once, true)) return finish(id, why);
+    spdlog::info("a request is done once more: {}", why.what);
+    // Not at once: that its service has died is still on its way here.
+    self_->delayed_send(self_, replay_pause, watch_atom_v, id);
+  }
+
+  void finish(std::uint64_t id, const error& why) {
+    if (auto done = replays_.extract(id)) done.mapped().reply.fail(why);
+  }
+
+  void expire(std::uint64_t id) {
+    auto it = replays_.find(id);
+    if (it == replays_.end() || !it->second.waiting) return; // else the model answers at the deadline
+    finish(id, {errc::deadline_exceeded, "no service was there for it in time"});
+  }
+
+  // Whether a service that could take a request is on its way; of a certain name, if one is given.
+  bool comes_back(const std::string& service) const {
+    return std::ranges::any_of(services_, [&](const entry& x) {
+      auto on_its_way = x.status.state == service_state::waiting || x.status.state == service_state::starting
+                        || x.status.state == service_state::restarting;
+      return on_its_way && (service.empty() || service == x.status.name);
+    });
+  }
+
+  void attempt_waiting() {
+    std::vector<std::uint64_t> ids;
+    for (const auto& [id, x] : replays_)
+      if (x.waiting) ids.push_back(id);
+    for (auto id : ids)
+      if (auto it = replays_.find(id); it != replays_.end()) attempt(id, it->second);
+  }
+
   // -- listing ----------------------------------------------------------------------------------------------
 
   std::vector<catalog_entry> models() const {
@@ -106,7 +198,7 @@ private:
   }
 
   caf::result<std::vector<service_status>> status() {
-    auto reply = self_->make_response_promise<std::vector<service_status>>();
+    promise<std::vector<service_status>> reply{self_};
     auto all = std::make_shared<gathering<service_status>>(reply, services_.size());
     for (std::size_t i = 0; i < services_.size(); ++i) {
       auto known = services_[i].status;
@@ -116,9 +208,9 @@ private:
       }
       self_->request(services_[i].handle, status_timeout, status_atom_v)
           .then(
-              [all, i, since = known.since](service_status& now) {
-                now.since = since;
-                all->put(i, {std::move(now)});
+              [all, i, known](service_status& now) mutable {
+                known.models = std::move(now.models);
+                all->put(i, {std::move(known)});
               },
               [all, i, known](caf::error& why) mutable {
                 known.reason = from_caf(why);
@@ -130,11 +222,23 @@ private:
 
   // -- changes ----------------------------------------------------------------------------------------------
 
+  // The supervisor says so too, but until then nothing should be sent to it.
+  void on_service_died(const caf::down_msg& msg) {
+    for (auto& x : services_) {
+      if (!x.handle || x.handle.address() != msg.source) continue;
+      x.handle = nullptr;
+      x.status.state = service_state::restarting;
+      x.status.reason = from_caf(msg.reason);
+    }
+  }
+
   void put(service_status status, const service_actor& handle) {
     auto it = std::ranges::find(services_, status.name, [](const entry& x) { return x.status.name; });
     if (it == services_.end()) it = services_.insert(services_.end(), entry{});
+    if (handle && handle != it->handle) self_->monitor(handle);
     *it = {std::move(status), handle};
     tell(it->status);
+    attempt_waiting();
   }
 
   void release(const std::string& service) {
@@ -144,6 +248,7 @@ private:
     services_.erase(it);
     last.state = service_state::stopped;
     tell(last);
+    attempt_waiting();
   }
 
   void subscribe(const listener_actor& listener) {
@@ -156,12 +261,17 @@ private:
     for (const auto& listener : listeners_) self_->send(listener, event_atom_v, registry_event{status});
   }
 
-  static constexpr std::chrono::milliseconds status_timeout{3000};
+  static constexpr milliseconds status_timeout{3000};
+  static constexpr milliseconds replay_pause{20};
+  static constexpr milliseconds time_allowed = std::chrono::minutes{10};
 
   interface::pointer self_;
   std::shared_ptr<const backend_types> types_;
   std::vector<entry> services_; // in the order in which they came
   std::vector<listener_actor> listeners_;
+  std::map<std::uint64_t, replay> replays_;
+  std::uint64_t next_replay_ = 1;
+  bool draining_ = false;
 };
 
 } // namespace

@@ -3,6 +3,7 @@
 #include <vef/apps/embed_command.hpp>
 #include <vef/apps/list_commands.hpp>
 #include <vef/apps/search_commands.hpp>
+#include <vef/apps/status_command.hpp>
 #include <vef/messages/suggest.hpp>
 #include <vef/messages/version.hpp>
 
@@ -25,7 +26,7 @@ constexpr auto examples = R"(Examples:
   vef models --models ~/models                what can be embedded with
 
 'vef COMMAND --help' tells more about a command. Environment: VEF_MODELS (folders of models, with
-colons between), VEF_LOG (a log level).)";
+colons between), VEF_SERVICES (a file that describes services), VEF_LOG (a log level).)";
 
 constexpr auto embed_notes =
     R"(Writes OUT.npy (float32, a row for each picture that could be embedded), OUT.jsonl beside it (a
@@ -43,6 +44,14 @@ Examples:
   vef embed photos                            to embeddings.npy
   vef embed a.jpg b.png -o - | jq .vector     lines of JSON with vectors
   vef embed photos --model net.pt -o net.npy  a TorchScript model with net.pt.toml beside it)";
+
+constexpr auto status_notes =
+    R"(Ends with 0 if the node is ready, 1 if it is not: a service has failed, or work is stuck.
+
+Examples:
+  vef status                                  what this program has by itself
+  vef status --services node.toml             start what a file describes, and show how it does
+  vef status --services node.toml --watch     and go on showing it)";
 
 // Whole numbers; the help says what they mean rather than their range, the complaint says both.
 CLI::Validator whole(std::uint64_t least, std::uint64_t most) {
@@ -98,13 +107,21 @@ void add_lists(CLI::App& app, command_line& line) {
       return info_command(*model, c, *as_json, out);
     };
   });
-  auto& status =
-      *app.add_subcommand("status", "Show backends, services, memory and the machine")->group("Commands");
-  with_json(status);
-  status.callback([as_json, &line] {
-    line.command = [as_json](const common_options& c, console& out) {
-      return status_command(c, *as_json, out);
-    };
+}
+
+void add_status(CLI::App& app, command_line& line) {
+  auto x = std::make_shared<status_options>();
+  auto& cmd = *app.add_subcommand("status", "Show services and their health, memory and the machine")
+                   ->group("Commands");
+  cmd.add_flag("--json", x->as_json, "Print JSON; with --watch, a line each time");
+  cmd.add_flag("-w,--watch", x->watch, "Show it again and again, until interrupted");
+  cmd.add_option("--interval", x->interval, "Seconds between two looks")
+      ->check(CLI::Range(0.1, 3600.0).description(""))
+      ->capture_default_str()
+      ->type_name("S");
+  cmd.footer(status_notes);
+  cmd.callback([x, &line] {
+    line.command = [x](const common_options& c, console& out) { return status_command(*x, c, out); };
   });
 }
 
@@ -178,6 +195,10 @@ void add_common(CLI::App& app, command_line& line) {
       ->allow_extra_args(false)
       ->type_name("DIR")
       ->group(machine);
+  app.add_option("--services", line.common.services,
+                 "File that describes services to run instead of the usual ones")
+      ->type_name("FILE")
+      ->group(machine);
   app.add_option("--budget", line.common.budget,
                  "Memory for models, such as 2GB, 512MiB or 50%; 80% if not given")
       ->type_name("SIZE")
@@ -249,6 +270,7 @@ std::optional<exit_code> read_command_line(int argc, const char* const* argv, co
   add_neighbours(app, out);
   add_duplicates(app, out);
   add_lists(app, out);
+  add_status(app, out);
   app.footer(examples); // last, since commands take over what is there when they are added
   try {
     app.parse(argc, argv);
@@ -263,6 +285,8 @@ std::optional<exit_code> read_command_line(int argc, const char* const* argv, co
     return exit_code::bad_arguments;
   }
   for (auto& folder : folders_of_environment()) out.common.models.push_back(std::move(folder));
+  if (auto file = std::getenv("VEF_SERVICES"); file && out.common.services.empty())
+    out.common.services = file;
   out.log.quiet = out.common.quiet;
   return std::nullopt;
 }

@@ -1,12 +1,9 @@
 #include <vef/apps/list_commands.hpp>
 
 #include <vef/apps/json.hpp>
-#include <vef/apps/memory_text.hpp>
 #include <vef/apps/session.hpp>
 #include <vef/apps/sizes.hpp>
 #include <vef/apps/table.hpp>
-
-#include <thread>
 
 namespace vef {
 
@@ -56,23 +53,6 @@ std::string info_text(const catalog_entry& x) {
   return lines.text();
 }
 
-std::string status_text(const node_status& x) {
-  table backends{{{"backend"}, {"version"}, {"description", column_kind::prose}}};
-  for (const auto& b : x.backends) backends.add({b.name, b.version, b.description});
-  table services{{{"service"},
-                  {"backend"},
-                  {"state"},
-                  {"models", column_kind::number},
-                  {"default model"},
-                  {"reason", column_kind::prose}}};
-  for (const auto& s : x.services)
-    services.add({s.name, s.backend, std::string{to_string(s.state)}, std::to_string(s.catalog.size()),
-                  s.default_model, s.reason.what});
-  return "vef " + x.version + " on " + count(std::thread::hardware_concurrency(), "core") + ", "
-         + format_bytes(machine_memory()) + " of memory\n\n" + titled("Backends", backends)
-         + titled("Services", services) + memory_text(x.memory);
-}
-
 } // namespace
 
 exit_code models_command(const common_options& common, bool as_json, console& out) {
@@ -103,17 +83,6 @@ exit_code info_command(const std::string& model, const common_options& common, b
   if (!as_json) return print(out, info_text(*found));
   auto x = to_json(*found);
   x["variants"] = variant_names();
-  return print(out, to_page(x));
-}
-
-exit_code status_command(const common_options& common, bool as_json, console& out) {
-  auto opened = session::open(common);
-  if (!opened) return refuse(out, opened.error());
-  auto status = opened->runtime().status();
-  if (!status) return refuse(out, status.error());
-  if (!as_json) return print(out, status_text(*status));
-  auto x = to_json(*status);
-  x["machine"] = {{"cores", std::thread::hardware_concurrency()}, {"memory", machine_memory()}};
   return print(out, to_page(x));
 }
 

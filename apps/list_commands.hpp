@@ -10,7 +10,4 @@ exit_code models_command(const common_options& common, bool as_json, console& ou
 /// `vef info ID`: all that is known of one model.
 exit_code info_command(const std::string& model, const common_options& common, bool as_json, console& out);
 
-/// `vef status`: backends, services, memory and the machine.
-exit_code status_command(const common_options& common, bool as_json, console& out);
-
 } // namespace vef

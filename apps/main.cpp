@@ -25,6 +25,8 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);
   auto console = std::make_shared<vef::console>();
   try {
+    // This program is also what services run in that have a process of their own.
+    if (auto over = vef::child_main(vef::builtin_backends())) return *over;
     return run(argc, argv, console);
   } catch (const vef::failure& e) {
     vef::complain(*console, e.error());

@@ -22,8 +22,6 @@ std::string time_text(timestamp when) {
   return text;
 }
 
-std::string percent(double share) { return std::to_string(static_cast<int>(share * 100 + 0.5)) + " %"; }
-
 table devices(const memory_status& x) {
   constexpr auto number = column_kind::number;
   table out{{{"memory of"},
@@ -36,7 +34,8 @@ table devices(const memory_status& x) {
              {"pressure"}}};
   for (const auto& d : x.devices)
     out.add({d.device, format_bytes(d.capacity), size_text(d.reserved), size_text(d.resident),
-             size_text(d.working), size_text(d.room), d.reading.total == 0 ? "-" : percent(d.reading.used()),
+             size_text(d.working), size_text(d.room),
+             d.reading.total == 0 ? "-" : format_share(d.reading.used()),
              std::string{to_string(d.pressure)}});
   return out;
 }

@@ -3,6 +3,7 @@
 #include <vef/apps/sizes.hpp>
 #include <vef/messages/bytes.hpp>
 #include <vef/messages/suggest.hpp>
+#include <vef/supervisor/spec_file.hpp>
 
 #include <algorithm>
 #include <array>
@@ -78,6 +79,7 @@ result<session> session::open(const common_options& options, const std::string& 
   }
   auto settings = to_runtime_options(options);
   if (!settings) return fail(settings.error());
+  if (!options.services.empty()) return open_described(options, std::move(*settings), std::move(x));
   if (!x.sources_.empty() && !has_backend(*settings->backends, from_files))
     return fail(errc::unknown_backend,
                 "cannot use " + vef::quoted(x.sources_.front()) + ": this build of vef has no torch backend");
@@ -89,17 +91,41 @@ result<session> session::open(const common_options& options, const std::string& 
     auto made = x.runtime_->create({.name = from_files, .settings = {{"models", joined}}});
     if (!made) return fail(made.error());
   }
-  auto models = x.runtime_->models();
-  if (!models) return fail(models.error());
-  x.catalog_ = std::move(*models);
+  if (auto good = x.read_catalog(); !good) return fail(good.error());
   return x;
+}
+
+// A service that fails is told about by the log, and the others serve.
+result<session> session::open_described(const common_options& options, runtime_options settings, session x) {
+  if (!x.sources_.empty())
+    return fail(errc::invalid_argument,
+                "models are named by --models, VEF_MODELS or --model FILE, and services "
+                "by --services or VEF_SERVICES: use one of the two");
+  auto specs = read_service_specs(options.services);
+  if (!specs) return fail(specs.error());
+  if (specs->empty())
+    return fail(errc::invalid_config, options.services + ": there is no [[service]] in this file");
+  settings.services = std::move(*specs);
+  x.described_ = true;
+  x.runtime_ = std::make_unique<vef::runtime>(std::move(settings));
+  if (auto settled = x.runtime_->wait_for_services(); !settled) return fail(settled.error());
+  if (auto good = x.read_catalog(); !good) return fail(good.error());
+  return x;
+}
+
+result<void> session::read_catalog() {
+  auto models = runtime_->models();
+  if (!models) return fail(models.error());
+  catalog_ = std::move(*models);
+  return {};
 }
 
 result<catalog_entry> session::find(const std::string& model) const {
   auto whole = model == named_file_;
   for (const auto& x : catalog_) {
     if (model.empty() || whole) {
-      if (x.is_default && x.service == (named_file_.empty() ? built_in : from_files)) return x;
+      if (x.is_default && (described_ || x.service == (named_file_.empty() ? built_in : from_files)))
+        return x;
     } else if (x.model.id == model) {
       return x;
     }

@@ -7,10 +7,13 @@
 
 namespace vef {
 
-/// A runtime with the services that a command line asks for, and their models.
+/// A runtime with the services that a command line asks for, and their models: those of a file if one is
+/// given, else `descriptors`, and `torch` for files of models.
 class session {
 public:
   /// `model` may be the file of a model or of its description; then that one is the default.
+  ///
+  /// With a file of services, waits until each of them runs or has failed.
   ///
   /// Errors: invalid_argument, file_not_found, invalid_config, unknown_backend where models are named and
   /// this build has no torch backend; those of the services.
@@ -27,10 +30,14 @@ public:
   std::vector<std::string> sources_of(const catalog_entry& x) const;
 
 private:
+  static result<session> open_described(const common_options& options, runtime_options settings, session x);
+  result<void> read_catalog();
+
   std::unique_ptr<vef::runtime> runtime_;
   std::vector<catalog_entry> catalog_;
   std::vector<std::string> sources_;
   std::string named_file_; ///< given as the model
+  bool described_ = false; ///< the services are those of a file
 };
 
 /// Whether a text given as a model is the path of a file: it ends in .pt, .pt2, .toml or .json.

@@ -38,4 +38,6 @@ std::string format_bytes(std::uint64_t bytes) {
   return text;
 }
 
+std::string format_share(double share) { return std::to_string(static_cast<int>(share * 100 + 0.5)) + " %"; }
+
 } // namespace vef

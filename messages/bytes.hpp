@@ -53,6 +53,9 @@ private:
 /// "1.5 GiB": three significant digits in binary units.
 std::string format_bytes(std::uint64_t bytes);
 
+/// A share of 0..1 for people: "85 %".
+std::string format_share(double share);
+
 inline namespace literals {
 constexpr std::uint64_t operator""_KiB(unsigned long long n) { return n << 10; }
 constexpr std::uint64_t operator""_MiB(unsigned long long n) { return n << 20; }

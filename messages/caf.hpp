@@ -22,6 +22,7 @@
 #include <chrono>
 #include <cstring>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -218,10 +219,53 @@ template <class T> caf::result<T> to_caf(result<T> x) {
     return std::move(*x);
 }
 
-/// Answers a request whose reply is nothing but "done".
-inline void deliver_done(caf::typed_response_promise<void>& promise) {
-  static_cast<caf::response_promise&>(promise).deliver(caf::unit);
-}
+/// The answer that an actor owes, to be given later. Whoever asked gets one on every path: a promise that is
+/// dropped without an answer, because its actor died or lost it, says `unavailable`, which CAF 0.17 does not.
+/// Copies are the same promise. For the actor's own thread.
+template <class T> class promise {
+public:
+  promise() = default;
+
+  /// To whoever sent the message that `self` is handling.
+  template <class Self>
+  explicit promise(Self* self)
+      : state_(std::make_shared<state>(self->template make_response_promise<T>(), self->name())) {}
+
+  bool pending() const { return state_ && state_->open.pending(); }
+
+  /// Gives the answer. A second one is ignored.
+  template <class U = T>
+  requires(!std::is_void_v<U>) void deliver(U x) {
+    if (pending()) state_->open.deliver(std::move(x));
+  }
+  void deliver() requires std::is_void_v<T> {
+    if (pending()) static_cast<caf::response_promise&>(state_->open).deliver(caf::unit);
+  }
+  void fail(const error& why) { fail(to_caf(why)); }
+  void fail(caf::error why) {
+    if (pending()) state_->open.deliver(std::move(why));
+  }
+
+  /// What the handler returns.
+  operator caf::result<T>() const { return state_->open; }
+
+private:
+  struct state {
+    state(caf::typed_response_promise<T> x, const char* actor)
+        : open(std::move(x))
+        , owner(actor) {}
+    ~state() {
+      if (open.pending())
+        open.deliver(to_caf(error{errc::unavailable, std::string{owner} + " ended before it answered"}));
+    }
+    state(const state&) = delete;
+    state& operator=(const state&) = delete;
+
+    caf::typed_response_promise<T> open;
+    const char* owner; // a literal: the name of a state class
+  };
+  std::shared_ptr<state> state_;
+};
 
 // -- actors from state classes ------------------------------------------------------------------------------
 

@@ -27,6 +27,10 @@ struct embed_request {
   /// until memory is short; none: as it is configured. The last request that says something counts.
   std::optional<std::chrono::milliseconds> keep_alive = {};
 
+  /// If the service dies while this request is under way, do it once more when it is back, within
+  /// `time_allowed`; else the answer is `unavailable` at once.
+  bool replay = false;
+
   bool operator==(const embed_request&) const = default;
 
   static constexpr std::string_view type_name = "vef::embed_request";
@@ -35,7 +39,8 @@ struct embed_request {
         field{"service", &embed_request::service},       field{"model", &embed_request::model},
         field{"images", &embed_request::images},         field{"variant", &embed_request::variant},
         field{"batch_size", &embed_request::batch_size}, field{"time_allowed", &embed_request::time_allowed},
-        field{"priority", &embed_request::priority},     field{"keep_alive", &embed_request::keep_alive}};
+        field{"priority", &embed_request::priority},     field{"keep_alive", &embed_request::keep_alive},
+        field{"replay", &embed_request::replay}};
   }
 };
 

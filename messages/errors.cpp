@@ -45,6 +45,7 @@ constexpr std::array<entry, errc_count> entries{{
     {errc::internal, "internal", "this is a bug in vef: please report it with the log"},
     {errc::cannot_write, "cannot_write", "choose another place to write to, or mend its permissions"},
     {errc::disk_full, "disk_full", "free some space, then go on with --resume"},
+    {errc::missing_capability, "missing_capability", "provide what is missing, then start the service again"},
 }};
 
 constexpr bool in_order() {

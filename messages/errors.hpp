@@ -51,10 +51,13 @@ enum class errc : std::uint8_t {
   // Output.
   cannot_write,
   disk_full,
+
+  // Before a service starts.
+  missing_capability, ///< something that it requires is not there
 };
 
 /// The number of codes, `ok` included.
-inline constexpr std::size_t errc_count = static_cast<std::size_t>(errc::disk_full) + 1;
+inline constexpr std::size_t errc_count = static_cast<std::size_t>(errc::missing_capability) + 1;
 
 /// The code as a word, for logs and JSON: "corrupt_image".
 std::string_view to_string(errc code) noexcept;

@@ -27,6 +27,11 @@ using model_actor = actor_of<
     unload_report(trim_atom),
     // Memory is so short: how large its batches may be follows from it.
     void(pressure_atom, pressure),
+    // Embeds a tiny picture by the way that all pictures go, if the model is ready; answers whether that went
+    // well. Is no use of the model.
+    void(probe_atom, std::chrono::milliseconds),
+    // There is another governor: tells it what the model has in memory.
+    void(put_atom, caf::strong_actor_ptr),
     // Answers at once, whatever the model is doing. Is no use of the model.
     model_status(status_atom)>;
 
@@ -49,8 +54,18 @@ using service_actor = actor_of<
     std::vector<catalog_entry>(models_atom),
     // Answers at once. Is no use of any model.
     service_status(status_atom),
+    // Whether it is able to work: asks the backend, looks for work that is stuck, and embeds a tiny picture
+    // if asked to. Answers within the time that the request allows. Is no use of any model.
+    check_report(check_atom, check_request),
+    // There is another governor, whose handle this is: all models turn to it.
+    void(put_atom, caf::strong_actor_ptr),
+    // From its models: this one has come into memory or gone.
+    void(event_atom, model_status),
     // Refuses new requests, lets those under way finish for at most so long, unloads every model, answers.
     std::vector<unload_report>(drain_atom, std::chrono::milliseconds)>;
+
+/// Hears of models that come into memory or go.
+using model_listener_actor = actor_of<void(event_atom, model_status)>;
 
 /// Hears of services that come, go or change state.
 using listener_actor = actor_of<void(event_atom, registry_event)>;
@@ -74,7 +89,9 @@ using registry_actor = actor_of<
     // running.
     void(put_atom, service_status, service_actor), void(put_atom, service_status),
     // For the supervisor: a service is gone.
-    void(release_atom, std::string)>;
+    void(release_atom, std::string),
+    // For the supervisor: no request is taken from now on; the node is being stopped.
+    void(drain_atom)>;
 
 /// Decides what may be in memory. Everything that comes in or goes is asked for here, so that it is decided
 /// in one place.
@@ -92,6 +109,12 @@ using governor_actor = actor_of<
     std::uint64_t(grow_atom, model_key, device_bytes),
     // The model is out of memory, or its load failed: gives back what it held.
     void(release_atom, model_key),
+    // After a governor has died, to its successor: this model is in memory already. If that is more than
+    // there is room for, it has to leave.
+    void(adopt_atom, load_claim, load_result, model_actor),
+    // A thread is stuck in this model, whose memory nobody can give back: it is kept in the ledger under the
+    // second name until `release` tells of its end.
+    void(strand_atom, model_key, model_key),
     // What a model was used for (the usage tracker's `record_usage`).
     void(usage_atom, usage_record),
     // Unloads one model, those of a service, or all: one report for each model that was in memory. A pinned
@@ -111,13 +134,42 @@ using governor_actor = actor_of<
     // The ledger of every device, what is known of each model, and who left last.
     memory_status(status_atom)>;
 
-/// The root: starts services in the order of their needs and stops them in reverse.
+/// Where to turn to on a node. Handles are stale after their actor has died; the supervisor gives new ones.
+struct node_actors {
+  registry_actor registry;
+  governor_actor governor;
+
+  bool operator==(const node_actors&) const = default;
+
+  static constexpr std::string_view type_name = "vef::node_actors";
+  static constexpr auto fields() {
+    return std::tuple{field{"registry", &node_actors::registry}, field{"governor", &node_actors::governor}};
+  }
+};
+
+/// The root: starts services in the order of their needs, watches them, starts those again that die, and
+/// stops them in reverse.
 using supervisor_actor = actor_of<
-    // Makes a service and answers when it runs. Errors: duplicate_name, unknown_backend, unknown_service (a
-    // dependency), invalid_config, load_failed.
+    // Makes a service and answers when it runs; or, without auto_start, when it is known. A service of that
+    // name that failed is replaced. Errors: duplicate_name, unknown_backend, unknown_service (a dependency),
+    // invalid_config, missing_capability, load_failed, unavailable (a dependency has failed).
     service_status(create_atom, service_spec),
-    // Drains and stops a service. Errors: unknown_service, in_use if another one depends on it.
+    // Starts a stopped service, and before it those that it needs; answers when it runs. Errors:
+    // unknown_service, in_use if it runs or is about to, unavailable if it has failed, and those of `create`.
+    service_status(start_atom, std::string),
+    // Drains and stops a service, which stays known. Errors: unknown_service, in_use if another one depends
+    // on it, invalid_argument if it does not run.
     std::vector<unload_report>(stop_atom, std::string),
+    // Lets a service that failed, or that waits for its restart, start at once and with a clean record.
+    // Errors: unknown_service, invalid_argument if it is in another state, and those of `create`.
+    service_status(reset_atom, std::string),
+    // Drains and stops a service and forgets it. Errors: unknown_service, in_use if another one depends on
+    // it.
+    std::vector<unload_report>(remove_atom, std::string),
+    // Answers when no service is on its way: each runs, is stopped, has failed, or waits for one that has.
+    void(settle_atom),
+    // The registry and the governor as they are now.
+    node_actors(find_atom),
     // All there is to know of this node.
     node_status(status_atom),
     // Drains and stops everything in reverse order within the time given, then ends. Answers when all is
@@ -133,6 +185,8 @@ CAF_ADD_TYPE_ID(vef, (std::vector<vef::catalog_entry>))
 CAF_ADD_TYPE_ID(vef, (std::vector<vef::device_reading>))
 CAF_ADD_TYPE_ID(vef, (std::vector<vef::service_status>))
 CAF_ADD_TYPE_ID(vef, (std::vector<vef::unload_report>))
+CAF_ADD_TYPE_ID(vef, (vef::check_report))
+CAF_ADD_TYPE_ID(vef, (vef::check_request))
 CAF_ADD_TYPE_ID(vef, (vef::device_bytes))
 CAF_ADD_TYPE_ID(vef, (vef::embed_reply))
 CAF_ADD_TYPE_ID(vef, (vef::embed_request))
@@ -146,7 +200,9 @@ CAF_ADD_TYPE_ID(vef, (vef::load_result))
 CAF_ADD_TYPE_ID(vef, (vef::memory_status))
 CAF_ADD_TYPE_ID(vef, (vef::model_actor))
 CAF_ADD_TYPE_ID(vef, (vef::model_key))
+CAF_ADD_TYPE_ID(vef, (vef::model_listener_actor))
 CAF_ADD_TYPE_ID(vef, (vef::model_status))
+CAF_ADD_TYPE_ID(vef, (vef::node_actors))
 CAF_ADD_TYPE_ID(vef, (vef::node_status))
 CAF_ADD_TYPE_ID(vef, (vef::pressure))
 CAF_ADD_TYPE_ID(vef, (vef::pressure_request))

@@ -51,8 +51,8 @@ struct model_info {
   preparation prepare = {};
   std::vector<tier_need> tiers = {}; ///< the ladder, lowest tier first, a line for each device that a tier
                                      ///< needs; empty: one tier, `host`, of `memory_estimate` bytes
-  std::uint32_t batch_size = 8; ///< pictures in a forward pass unless a request says otherwise
-  bool normalized = false;      ///< vectors have the length 1
+  std::uint32_t batch_size = 8;      ///< pictures in a forward pass unless a request says otherwise
+  bool normalized = false;           ///< vectors have the length 1
   std::optional<std::chrono::milliseconds> keep_alive =
       {}; ///< after its last use; instead of its service's timeouts
 

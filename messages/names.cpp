@@ -42,6 +42,20 @@ std::string_view to_string(unload_mode x) noexcept {
   return x == unload_mode::when_done ? "when_done" : "if_idle";
 }
 
+std::string_view to_string(isolation x) noexcept { return x == isolation::process ? "process" : "none"; }
+
+std::string_view to_string(health x) noexcept {
+  switch (x) {
+  case health::starting: return "starting";
+  case health::healthy: return "healthy";
+  case health::degraded: return "degraded";
+  case health::unhealthy: return "unhealthy";
+  case health::failed: return "failed";
+  case health::stopped: return "stopped";
+  }
+  return "unknown";
+}
+
 std::string_view to_string(model_state x) noexcept {
   switch (x) {
   case model_state::absent: return "absent";
@@ -62,6 +76,7 @@ std::string_view to_string(service_state x) noexcept {
   case service_state::stopping: return "stopping";
   case service_state::stopped: return "stopped";
   case service_state::failed: return "failed";
+  case service_state::restarting: return "restarting";
   }
   return "unknown";
 }

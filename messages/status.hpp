@@ -1,5 +1,6 @@
 #pragma once
 
+#include <vef/messages/health.hpp>
 #include <vef/messages/service.hpp>
 
 namespace vef {
@@ -8,7 +9,10 @@ namespace vef {
 /// `moving`; `failed` is absent with a reason, and the next request tries again.
 enum class model_state : std::uint8_t { absent, loading, ready, draining, failed, moving };
 
-enum class service_state : std::uint8_t { waiting, starting, running, stopping, stopped, failed };
+/// The life of a service: stopped -> waiting (for those that it needs) -> starting -> running -> stopping ->
+/// stopped. One that died is `restarting`, which is the pause before the next start, and `failed` when it
+/// died too often; then it waits for somebody to reset it.
+enum class service_state : std::uint8_t { waiting, starting, running, stopping, stopped, failed, restarting };
 
 struct model_status {
   std::string service;
@@ -29,6 +33,10 @@ struct model_status {
   std::uint32_t queued = 0;              ///< images that wait or are being worked on
   std::chrono::microseconds load_time{}; ///< of the last load
   error last_error;
+  health_report health;
+  std::chrono::milliseconds oldest_queued{};  ///< how long the oldest request has been here; 0: none is
+  std::chrono::milliseconds oldest_running{}; ///< how long the oldest piece of work has been under way
+  std::chrono::milliseconds no_progress{};    ///< while there are requests: since something was done for one
 
   bool operator==(const model_status&) const = default;
 
@@ -51,7 +59,11 @@ struct model_status {
                       field{"ran_out", &model_status::ran_out},
                       field{"queued", &model_status::queued},
                       field{"load_time", &model_status::load_time},
-                      field{"last_error", &model_status::last_error}};
+                      field{"last_error", &model_status::last_error},
+                      field{"health", &model_status::health},
+                      field{"oldest_queued", &model_status::oldest_queued},
+                      field{"oldest_running", &model_status::oldest_running},
+                      field{"no_progress", &model_status::no_progress}};
   }
 };
 
@@ -64,16 +76,37 @@ struct service_status {
   std::string default_model;
   std::vector<model_info> catalog;
   std::vector<model_status> models; ///< those that were used at least once
+  service_spec spec;
+  health_report health;
+  timestamp checked_at{};          ///< when it answered a health check last; the epoch: never
+  std::uint32_t missed_checks = 0; ///< in a row
+  std::uint64_t restarts = 0;      ///< since it was made
+  error last_failure;              ///< why it died, or did not start, the last time
+  timestamp next_start{};          ///< while `restarting`
+  std::vector<std::string> needed_by;
+  std::int32_t pid = 0; ///< of its process, if it has one of its own
 
   bool operator==(const service_status&) const = default;
 
   static constexpr std::string_view type_name = "vef::service_status";
   static constexpr auto fields() {
-    return std::tuple{
-        field{"name", &service_status::name},       field{"backend", &service_status::backend},
-        field{"state", &service_status::state},     field{"reason", &service_status::reason},
-        field{"since", &service_status::since},     field{"default_model", &service_status::default_model},
-        field{"catalog", &service_status::catalog}, field{"models", &service_status::models}};
+    return std::tuple{field{"name", &service_status::name},
+                      field{"backend", &service_status::backend},
+                      field{"state", &service_status::state},
+                      field{"reason", &service_status::reason},
+                      field{"since", &service_status::since},
+                      field{"default_model", &service_status::default_model},
+                      field{"catalog", &service_status::catalog},
+                      field{"models", &service_status::models},
+                      field{"spec", &service_status::spec},
+                      field{"health", &service_status::health},
+                      field{"checked_at", &service_status::checked_at},
+                      field{"missed_checks", &service_status::missed_checks},
+                      field{"restarts", &service_status::restarts},
+                      field{"last_failure", &service_status::last_failure},
+                      field{"next_start", &service_status::next_start},
+                      field{"needed_by", &service_status::needed_by},
+                      field{"pid", &service_status::pid}};
   }
 };
 
@@ -181,20 +214,43 @@ struct memory_status {
   }
 };
 
+/// The threads of one kind that do a node's work.
+struct worker_status {
+  std::string name;
+  std::uint32_t threads = 0; ///< without those that are stuck
+  std::uint32_t running = 0;
+  std::uint32_t waiting = 0; ///< jobs
+  std::uint32_t stuck = 0;   ///< threads that were given up and have not come back
+  std::uint64_t retired = 0; ///< threads that were ever given up
+
+  bool operator==(const worker_status&) const = default;
+
+  static constexpr std::string_view type_name = "vef::worker_status";
+  static constexpr auto fields() {
+    return std::tuple{field{"name", &worker_status::name},       field{"threads", &worker_status::threads},
+                      field{"running", &worker_status::running}, field{"waiting", &worker_status::waiting},
+                      field{"stuck", &worker_status::stuck},     field{"retired", &worker_status::retired}};
+  }
+};
+
 struct node_status {
   std::string version;
   timestamp started_at{};
   std::vector<backend_metadata> backends;
   std::vector<service_status> services;
   memory_status memory;
+  health_report health;
+  std::vector<worker_status> workers;
 
   bool operator==(const node_status&) const = default;
 
   static constexpr std::string_view type_name = "vef::node_status";
   static constexpr auto fields() {
-    return std::tuple{field{"version", &node_status::version}, field{"started_at", &node_status::started_at},
-                      field{"backends", &node_status::backends}, field{"services", &node_status::services},
-                      field{"memory", &node_status::memory}};
+    return std::tuple{
+        field{"version", &node_status::version},   field{"started_at", &node_status::started_at},
+        field{"backends", &node_status::backends}, field{"services", &node_status::services},
+        field{"memory", &node_status::memory},     field{"health", &node_status::health},
+        field{"workers", &node_status::workers}};
   }
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <vef/messages/interfaces.hpp>
+#include <vef/supervisor/instance.hpp>
 #include <vef/supervisor/runtime.hpp>
 
 #include <condition_variable>
@@ -81,10 +82,12 @@ private:
   std::uint64_t next_ = 1;
 };
 
-using courier_actor = actor_of<void(embed_atom, std::uint64_t, embed_request), void(expire_atom)>;
+using courier_actor =
+    actor_of<void(embed_atom, std::uint64_t, embed_request), void(expire_atom), void(find_atom)>;
 
-/// Spawns the actor that carries requests of threads to the registry and their answers back.
-courier_actor spawn_courier(caf::actor_system& system, registry_actor registry,
+/// Spawns the actor that carries requests of threads to the registry and their answers back. When the
+/// registry has died it holds them until the supervisor has another.
+courier_actor spawn_courier(caf::actor_system& system, instance actors,
                             std::shared_ptr<open_futures> futures);
 
 } // namespace vef

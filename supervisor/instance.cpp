@@ -1,5 +1,7 @@
 #include <vef/supervisor/instance.hpp>
 
+#include <vef/actors/restart_policy.hpp>
+#include <vef/supervisor/health_state.hpp>
 #include <vef/supervisor/start_order.hpp>
 
 #include <caf/send.hpp>
@@ -15,13 +17,16 @@ result<instance> spawn(caf::actor_system& system, instance_options options) {
 }
 
 result<instance> spawn(caf::actor_system& system, instance_options options, workers work) {
-  std::erase_if(options.services, [](const service_spec& x) {
-    if (!x.auto_start) spdlog::info("service {} is not started by itself", x.name);
-    return !x.auto_start;
-  });
   auto order = start_order(options.services);
   if (!order) return fail(order.error());
   if (auto good = validate(options.memory); !good) return fail(good.error());
+  if (auto good = validate(options.supervision.restart); !good) return fail(good.error());
+  for (const auto& x : options.services) {
+    auto good = validate(x.health, x.health_check_interval);
+    if (good) good = validate(x.restart);
+    if (good) good = validate_capabilities(x.required_capabilities);
+    if (!good) return fail(errc::invalid_config, "service " + vef::quoted(x.name) + ": " + good.error().what);
+  }
   if (options.idle.device.count() < 0 || options.idle.host.count() < 0)
     return fail(errc::invalid_config, "an idle timeout can't be negative");
   on_actor_failure([](const char* actor, const std::string& what) {
@@ -30,12 +35,16 @@ result<instance> spawn(caf::actor_system& system, instance_options options, work
   instance out;
   out.registry = spawn_registry(system, options.types);
   out.governor = spawn_governor(system, options.memory, work.background);
-  auto devices = std::make_shared<device_sources>();
-  monitor_actor monitor;
-  if (options.monitor.interval.count() > 0)
-    monitor = spawn_memory_monitor(system, {options.monitor, out.governor, work.background, devices});
-  out.supervisor = spawn_supervisor(system, {options.types, std::move(work), out.registry, out.governor,
-                                             monitor, devices, options.models, options.idle});
+  supervisor_setup root{options.types, std::move(work), out.registry, out.governor};
+  root.memory = std::move(options.memory);
+  root.monitor = options.monitor;
+  root.models = options.models;
+  root.idle = options.idle;
+  root.options = options.supervision;
+  root.capabilities =
+      options.capabilities ? std::move(*options.capabilities) : machine_capabilities(options.types);
+  root.processes = std::move(options.processes);
+  out.supervisor = spawn_supervisor(system, std::move(root));
   for (const auto& name : *order) {
     auto spec = std::ranges::find(options.services, name, &service_spec::name);
     caf::anon_send(out.supervisor, create_atom_v, *spec);

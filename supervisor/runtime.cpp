@@ -1,15 +1,6 @@
-#include <vef/supervisor/runtime.hpp>
-
-#include <vef/supervisor/courier.hpp>
-#include <vef/supervisor/instance.hpp>
-
-#include <caf/actor_system_config.hpp>
-#include <caf/scoped_actor.hpp>
-#include <caf/send.hpp>
-#include <spdlog/spdlog.h>
+#include <vef/supervisor/runtime_core.hpp>
 
 #include <algorithm>
-#include <thread>
 
 namespace vef {
 
@@ -31,63 +22,6 @@ bool embeddings::all_ok() const noexcept {
   return std::ranges::none_of(reply_.outcomes, &vef::error::operator bool);
 }
 
-// -- the actor system behind the facade ---------------------------------------------------------------------
-
-struct runtime::core {
-  struct config : caf::actor_system_config {
-    config() {
-      vef::add_message_types(*this);
-      // The scheduler only passes messages on. One thread does: a second would be woken for every other
-      // message, which takes longer than the message. "sharing" costs nothing while idle.
-      set("scheduler.policy", caf::atom("sharing"));
-      set("scheduler.max-threads", std::size_t{1});
-    }
-  };
-
-  config settings;
-  std::unique_ptr<caf::actor_system> system = std::make_unique<caf::actor_system>(settings);
-  std::shared_ptr<open_futures> futures = std::make_shared<open_futures>();
-  instance actors;
-  courier_actor front;
-  milliseconds shutdown_limit{};
-
-  /// Asks an actor from a thread that is none, and waits for at most `limit`.
-  template <class T, class Handle, class... Ts>
-  result<T> ask(const Handle& whom, milliseconds limit, Ts&&... message) {
-    result<T> out = vef::fail(errc::internal, "no answer");
-    caf::scoped_actor self{*system};
-    auto failed = [&](caf::error& why) { out = vef::fail(from_caf(why)); };
-    if constexpr (std::is_void_v<T>)
-      self->request(whom, limit, std::forward<Ts>(message)...).receive([&] { out = {}; }, failed);
-    else
-      self->request(whom, limit, std::forward<Ts>(message)...)
-          .receive([&](T& x) { out = std::move(x); }, failed);
-    return out;
-  }
-
-  result<service_actor> find(const std::string& name) {
-    return ask<service_actor>(actors.registry, 10s, find_atom_v, name);
-  }
-
-  ~core() {
-    futures->wait(shutdown_limit);
-    if (auto done = ask<void>(actors.supervisor, shutdown_limit + 5s, shutdown_atom_v, shutdown_limit); !done)
-      spdlog::warn("the shutdown did not end cleanly: {}", done.error().what);
-    caf::anon_send_exit(front, caf::exit_reason::user_shutdown);
-    actors = {};
-    front = nullptr;
-    futures->fail_all({errc::shutting_down, "the runtime is gone"});
-    for (auto end = std::chrono::steady_clock::now() + 5s; system->registry().running() > 0;) {
-      if (std::chrono::steady_clock::now() > end) {
-        spdlog::error("{} actors did not end; the actor system is left behind", system->registry().running());
-        system.release(); // NOLINT: waiting for them could last for ever
-        return;
-      }
-      std::this_thread::sleep_for(1ms);
-    }
-  }
-};
-
 namespace {
 
 constexpr milliseconds control_limit = 30s; // for answers that need no model
@@ -105,9 +39,19 @@ embeddings await(std::future<embeddings> answer) {
 
 } // namespace
 
+namespace {
+
+std::optional<process_options> processes_for(const runtime_options& x) {
+  auto needed = std::ranges::any_of(x.services,
+                                    [](const service_spec& s) { return s.isolation == isolation::process; });
+  return x.processes || !needed ? x.processes : process_options{};
+}
+
+} // namespace
+
 runtime::runtime(runtime_options options)
     : backends_(options.backends)
-    , core_(std::make_unique<core>()) {
+    , core_(std::make_unique<core>(processes_for(options))) {
   core_->shutdown_limit = options.shutdown_limit;
   instance_options x;
   x.types = options.backends;
@@ -117,8 +61,10 @@ runtime::runtime(runtime_options options)
   if (options.memory_budget > 0) x.memory.capacity["host"] = options.memory_budget;
   x.monitor = options.monitor;
   x.idle = options.idle;
+  x.supervision = options.supervision;
+  x.processes = core_->processes;
   core_->actors = or_throw(spawn(*core_->system, std::move(x)));
-  core_->front = spawn_courier(*core_->system, core_->actors.registry, core_->futures);
+  core_->front = spawn_courier(*core_->system, core_->actors, core_->futures);
 }
 
 runtime::~runtime() = default;
@@ -138,8 +84,29 @@ result<service> runtime::find(const std::string& name) {
   return service{this, name};
 }
 
+result<void> runtime::wait_for_services() {
+  return core_->ask<void>(core_->actors.supervisor, work_limit, settle_atom_v);
+}
+
+result<service> runtime::start(const std::string& name) {
+  auto started = core_->ask<service_status>(core_->actors.supervisor, work_limit, start_atom_v, name);
+  if (!started) return fail(started.error());
+  return service{this, name};
+}
+
+result<service> runtime::reset(const std::string& name) {
+  auto started = core_->ask<service_status>(core_->actors.supervisor, work_limit, reset_atom_v, name);
+  if (!started) return fail(started.error());
+  return service{this, name};
+}
+
+result<std::vector<unload_report>> runtime::stop(const std::string& name) {
+  return core_->ask<std::vector<unload_report>>(core_->actors.supervisor, work_limit, stop_atom_v, name);
+}
+
 result<void> runtime::remove(const std::string& name) {
-  auto done = core_->ask<std::vector<unload_report>>(core_->actors.supervisor, work_limit, stop_atom_v, name);
+  auto done =
+      core_->ask<std::vector<unload_report>>(core_->actors.supervisor, work_limit, remove_atom_v, name);
   if (!done) return fail(done.error());
   return {};
 }
@@ -192,14 +159,14 @@ result<std::vector<catalog_entry>> service::models() const {
 }
 
 result<std::vector<unload_report>> runtime::unload_all(unload_mode mode) {
-  return core_->ask<std::vector<unload_report>>(core_->actors.governor, work_limit, unload_atom_v,
-                                                unload_request{.mode = mode});
+  return core_->ask_governor<std::vector<unload_report>>(work_limit, unload_atom_v,
+                                                         unload_request{.mode = mode});
 }
 
 result<std::vector<unload_report>> runtime::unload_service(const std::string& name, unload_mode mode) {
   if (auto known = core_->find(name); !known) return fail(known.error());
-  return core_->ask<std::vector<unload_report>>(core_->actors.governor, work_limit, unload_atom_v,
-                                                unload_request{name, {}, mode});
+  return core_->ask_governor<std::vector<unload_report>>(work_limit, unload_atom_v,
+                                                         unload_request{name, {}, mode});
 }
 
 result<std::vector<unload_report>> runtime::unload_model(const std::string& name, const std::string& model,
@@ -210,12 +177,12 @@ result<std::vector<unload_report>> runtime::unload_model(const std::string& name
 }
 
 result<std::vector<unload_report>> runtime::unload_by_pressure(double threshold) {
-  return core_->ask<std::vector<unload_report>>(core_->actors.governor, work_limit, unload_atom_v,
-                                                pressure_request{threshold});
+  return core_->ask_governor<std::vector<unload_report>>(work_limit, unload_atom_v,
+                                                         pressure_request{threshold});
 }
 
 result<std::vector<unload_report>> runtime::unload_by_timeout(idle_timeouts limits) {
-  return core_->ask<std::vector<unload_report>>(core_->actors.governor, work_limit, unload_atom_v, limits);
+  return core_->ask_governor<std::vector<unload_report>>(work_limit, unload_atom_v, limits);
 }
 
 result<void> runtime::set_pin(const std::string& name, const std::string& model, bool pinned) {
@@ -239,11 +206,11 @@ result<load_plan> runtime::plan(const std::string& name, const std::string& mode
 }
 
 result<memory_status> runtime::memory() {
-  return core_->ask<memory_status>(core_->actors.governor, control_limit, status_atom_v);
+  return core_->ask_governor<memory_status>(control_limit, status_atom_v);
 }
 
 result<std::vector<catalog_entry>> runtime::models() {
-  return core_->ask<std::vector<catalog_entry>>(core_->actors.registry, control_limit, models_atom_v);
+  return core_->ask_registry<std::vector<catalog_entry>>(control_limit, models_atom_v);
 }
 
 result<node_status> runtime::status() {

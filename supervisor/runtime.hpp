@@ -7,6 +7,8 @@
 #include <vef/messages/embed.hpp>
 #include <vef/messages/status.hpp>
 #include <vef/supervisor/builtin.hpp>
+#include <vef/supervisor/isolation/processes.hpp>
+#include <vef/supervisor/supervisor.hpp>
 
 #include <future>
 #include <iterator>
@@ -110,6 +112,11 @@ struct runtime_options {
   governor_options memory = {};    ///< all else about memory: other devices, eviction, pressure, what is kept
   monitor_options monitor = {};
   idle_timeouts idle = {}; ///< after which unused models go; for services that say nothing
+  supervisor_options supervision = {};
+
+  /// For services with `isolation::process`, which the runtime takes if this is set, or if one of `services`
+  /// is such a one. The program calls `child_main` first of all in main().
+  std::optional<process_options> processes = {};
   std::chrono::milliseconds shutdown_limit = std::chrono::seconds{30};
 };
 
@@ -145,6 +152,7 @@ private:
 /// futures for embedding. Safe to use from many threads; never from within a backend.
 class runtime {
 public:
+  /// Throws a `failure` for options that make no sense.
   explicit runtime(runtime_options options = {});
 
   /// Lets the requests under way finish, for at most `shutdown_limit`, and frees every model.
@@ -158,14 +166,30 @@ public:
     return backends_->add<T>(std::move(name), std::move(metadata));
   }
 
-  /// Makes a service named like its backend, or as the spec says, and waits until it runs.
+  /// Makes a service named like its backend, or as the spec says, and waits until it runs; without auto_start
+  /// it is only made known.
   result<service> create(const std::string& backend) { return create(service_spec{.name = backend}); }
   result<service> create(service_spec spec);
+
+  /// Waits until each service runs, is stopped, has failed, or waits for one that has.
+  result<void> wait_for_services();
 
   /// A service that runs already. Errors: unknown_service, unavailable.
   result<service> find(const std::string& name);
 
-  /// Drains and stops a service and forgets it.
+  /// Starts a stopped service, and before it those that it needs, and waits until it runs. Errors:
+  /// unknown_service, in_use if it runs already, unavailable if it or one that it needs has failed.
+  result<service> start(const std::string& name);
+
+  /// Starts a service that failed, with a clean record, and waits until it runs. Errors: unknown_service,
+  /// invalid_argument if it has not failed.
+  result<service> reset(const std::string& name);
+
+  /// Drains and stops a service, which stays known. Errors: unknown_service, in_use if another one depends on
+  /// it, invalid_argument if it does not run.
+  result<std::vector<unload_report>> stop(const std::string& name);
+
+  /// Drains and stops a service and forgets it. Errors: unknown_service, in_use if another one depends on it.
   result<void> remove(const std::string& name);
 
   /// Embeds with whichever service offers `request.model`.

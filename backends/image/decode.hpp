@@ -10,6 +10,11 @@ struct decode_limits {
   std::uint64_t max_pixels =
       178'956'970; ///< width x height; what Pillow refuses is twice its warning at 89,478,485
   std::uint64_t max_bytes = 512ull << 20; ///< of the file
+
+  static constexpr std::string_view type_name = "vef::decode_limits";
+  static constexpr auto fields() {
+    return std::tuple{field{"max_pixels", &decode_limits::max_pixels}, field{"max_bytes", &decode_limits::max_bytes}};
+  }
 };
 
 /// What the header of a picture file says.

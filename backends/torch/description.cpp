@@ -1,6 +1,6 @@
 #include <vef/backends/torch/description.hpp>
 
-#include <vef/backends/torch/table_reader.hpp>
+#include <vef/backends/table_reader.hpp>
 
 #include <algorithm>
 #include <array>
@@ -200,8 +200,8 @@ result<torch_description> to_description(const document& x, const fs::path& sour
     std::tie(info.prepare.crop_width, info.prepare.crop_height) = std::tuple_cat(crop.size("center"));
   }
   info.prepare.scale = in.number("scale");
-  info.prepare.mean = in.three("mean");
-  info.prepare.std = in.three("std");
+  info.prepare.mean = in.three("mean", "in the order of 'input.channels'");
+  info.prepare.std = in.three("std", "in the order of 'input.channels'");
 
   auto output = in.inner("output", {"dim", "normalize", "index", "key", "layer"},
                          "a table with 'dim', the length of a vector");

@@ -1,7 +1,7 @@
 #pragma once
 
+#include <vef/backends/document.hpp>
 #include <vef/backends/image/prepare.hpp>
-#include <vef/backends/torch/document.hpp>
 #include <vef/messages/model.hpp>
 
 #include <filesystem>

@@ -50,6 +50,16 @@ TEST_CASE_METHOD(watched, "a stall is looked into at once") {
   CHECK(host().pressure == pressure::critical);
 }
 
+TEST_CASE_METHOD(watched, "memory of this node's other processes is its own") {
+  auto sources = std::make_shared<device_sources>();
+  watch(sources);
+  settle();
+  auto before = host().reading.ours;
+  sources->count_as_ours([] { return 7_MiB; });
+  pass(1s + 10ms);
+  CHECK(host().reading.ours == before + 7_MiB);
+}
+
 TEST_CASE_METHOD(watched, "a kernel that says nothing is no pressure") {
   std::filesystem::remove(files / "meminfo");
   watch();

@@ -122,6 +122,9 @@ TEST_CASE_METHOD(registry_fixture, "a service that does not answer is listed wit
         [](status_atom) -> caf::result<service_status> { return caf::delegated<service_status>{}; },
         [](plan_atom, const std::string&) -> caf::result<load_plan> { return caf::sec::unexpected_message; },
         [](pin_atom, const std::string&, bool) {},
+        [](check_atom, const check_request&) { return check_report{}; },
+        [](put_atom, const caf::strong_actor_ptr&) {},
+        [](event_atom, const model_status&) {},
         [](drain_atom, std::chrono::milliseconds) -> caf::result<std::vector<unload_report>> {
           return caf::delegated<std::vector<unload_report>>{};
         },

@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/hanging_job.hpp"
 
 #include <vef/actors/workers.hpp>
 
@@ -9,6 +10,7 @@
 #include <vector>
 
 using namespace vef;
+using namespace vef::test;
 using namespace std::chrono_literals;
 
 TEST_CASE("jobs run away from the caller and in order") {
@@ -99,4 +101,50 @@ TEST_CASE("a thread that only looks for more work takes no share of the cores") 
   REQUIRE(pool.running() == 0);
   pool.submit([&](unsigned threads) { share.set_value(threads); });
   CHECK(share.get_future().get() == 2);
+}
+
+TEST_CASE("the time of a job is counted from its start") {
+  worker_pool pool{"test", 1, 1};
+  CHECK_FALSE(pool.running_for(0));
+  CHECK_FALSE(pool.running_for(1));
+  auto begin = std::chrono::steady_clock::now();
+  hanging_job first{pool}, second{pool};
+  REQUIRE(comes(first.started));
+  CHECK_FALSE(pool.running_for(second.id));
+  CHECK(eventually([&] { return pool.running_for(first.id) >= 5ms; }));
+  CHECK(pool.running_for(first.id) <= std::chrono::steady_clock::now() - begin);
+
+  auto handed_over = std::chrono::steady_clock::now();
+  first.release();
+  REQUIRE(comes(second.started));
+  CHECK_FALSE(pool.running_for(first.id));
+  CHECK(pool.running_for(second.id) <= std::chrono::steady_clock::now() - handed_over);
+}
+
+TEST_CASE("jobs have numbers that are not used again") {
+  worker_pool pool{"test", 2, 1};
+  executor::job_id last = 0;
+  for (int i = 0; i < 1000; ++i) {
+    auto id = pool.submit([](unsigned) {});
+    REQUIRE(id > last);
+    last = id;
+  }
+}
+
+TEST_CASE("a job that comes while the pool ends is dropped") {
+  auto pool = std::make_unique<worker_pool>("test", 1, 1, 60s);
+  std::promise<void> started, release;
+  std::promise<executor::job_id> late;
+  auto& there = *pool;
+  there.submit([&](unsigned) {
+    started.set_value();
+    release.get_future().wait();
+    while (there.submit([](unsigned) {}) != 0) std::this_thread::yield();
+    late.set_value(there.submit([](unsigned) {}));
+  });
+  started.get_future().wait();
+  auto ended = std::async(std::launch::async, [&] { pool.reset(); });
+  release.set_value();
+  CHECK(late.get_future().get() == 0);
+  CHECK(comes(ended));
 }

@@ -34,3 +34,9 @@ TEST_CASE("a matrix gives its rows without a copy") {
 TEST_CASE("a matrix refuses values that are not rows times dim") {
   CHECK_THROWS_AS(matrix(2, 3, std::make_shared<std::vector<float>>(5)), std::invalid_argument);
 }
+
+TEST_CASE("a share is written in whole percent") {
+  CHECK(format_share(0) == "0 %");
+  CHECK(format_share(0.854) == "85 %");
+  CHECK(format_share(0.996) == "100 %");
+}

@@ -74,6 +74,10 @@ model_status full_model_status() {
   x.loaded_at = timestamp{123456789ms};
   x.load_time = 77us;
   x.last_error = {errc::corrupt_image, "text"};
+  x.health = {health::unhealthy, "stuck", timestamp{1ms}};
+  x.oldest_queued = 3s;
+  x.oldest_running = 2s;
+  x.no_progress = 1s;
   return x;
 }
 
@@ -84,6 +88,15 @@ service_status full_service_status() {
   x.reason = {errc::unavailable, "gone"};
   x.catalog = {full_model(), {}};
   x.models = {full_model_status()};
+  x.spec.name = "s";
+  x.health = {health::degraded, "half", timestamp{5ms}};
+  x.checked_at = timestamp{6ms};
+  x.missed_checks = 2;
+  x.restarts = 3;
+  x.last_failure = {errc::missing_capability, "no cuda"};
+  x.next_start = timestamp{7ms};
+  x.needed_by = {"t"};
+  x.pid = 4711;
   return x;
 }
 
@@ -94,6 +107,14 @@ service_spec full_spec() {
   x.startup_priority = -7;
   x.auto_start = false;
   x.settings = {{"models", "/srv"}, {"", ""}};
+  x.isolation = isolation::process;
+  x.health = {.deadline = 1ms, .misses = 7, .stuck_after = 9s, .canary = true};
+  x.restart = {.first_pause = 1ms,
+               .longest_pause = 2ms,
+               .most = 3,
+               .window = 4ms,
+               .with_dependencies = true,
+               .warm = true};
   return x;
 }
 
@@ -104,10 +125,19 @@ TEST_CASE("requests cross the network unharmed") {
   x.images = {image{"/a/ü.png"}, image::encoded(shared_bytes{{0, 255, 7}}, "b"),
               image::rgb(shared_bytes{{1, 2, 3}}, 1, 1, "c"), image::encoded({}, "")};
   x.time_allowed = 1500ms;
+  x.replay = true;
   x.priority = priority::high;
   round_trip(x);
   round_trip(unload_request{"s", "m", unload_mode::if_idle});
   round_trip(full_spec());
+  round_trip(check_request{true, 7s});
+  round_trip(check_report{.backend = {errc::unavailable, "ill"},
+                          .canary = {errc::embed_failed, "zero"},
+                          .oldest_queued = 1ms,
+                          .oldest_running = 2ms,
+                          .no_progress = 3ms,
+                          .failed_models = 4,
+                          .model = {errc::load_failed, "torn"}});
   x.keep_alive = keep_for_ever;
   round_trip(x);
   load_claim claim;

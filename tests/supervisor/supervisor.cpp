@@ -1,66 +1,8 @@
-#include "support/actor_fixture.hpp"
-
-#include <vef/supervisor/instance.hpp>
+#include "node_fixture.hpp"
 
 using namespace vef;
 using namespace vef::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-/// A whole instance in a system that stands still, with the backend type "fake", and "broken" whose
-/// construction fails.
-class node_fixture : public still_system {
-public:
-  node_fixture() {
-    control->catalog = {fake_model("a"), fake_model("b")};
-    (void)options.types->add("fake", {.description = "for tests"},
-                             [this](const backend_settings&) -> result<std::unique_ptr<backend>> {
-                               return std::make_unique<fake_backend>(control);
-                             });
-    (void)options.types->add("broken", {}, [](const backend_settings&) -> result<std::unique_ptr<backend>> {
-      throw std::runtime_error("cannot be made");
-    });
-  }
-
-  std::shared_ptr<fake_control> control = std::make_shared<fake_control>();
-  instance_options options;
-  instance node;
-
-  void start(std::vector<service_spec> services = {}) {
-    options.services = std::move(services);
-    node = vef::spawn(system(), options, work).value();
-    ending(node.supervisor);
-    settle();
-  }
-
-  result<service_status> create(service_spec x) {
-    return ask<service_status>(node.supervisor, create_atom_v, x);
-  }
-
-  std::vector<std::string> running() {
-    std::vector<std::string> out;
-    auto all = ask<std::vector<service_status>>(node.registry, status_atom_v).value();
-    for (auto& x : all)
-      if (x.state == service_state::running) out.push_back(x.name);
-    return out;
-  }
-
-  result<embed_reply> embed(const std::string& service = "") {
-    embed_request x{.service = service, .images = {plain(3, 4, 5)}};
-    return ask<embed_reply>(node.registry, embed_atom_v, x);
-  }
-};
-
-service_spec fake(std::string name, std::vector<std::string> needs = {}) {
-  service_spec x{.name = std::move(name), .backend = "fake"};
-  x.dependencies = std::move(needs);
-  return x;
-}
-
-using names = std::vector<std::string>;
-
-} // namespace
 
 TEST_CASE_METHOD(node_fixture, "services given at the start run and serve") {
   start({fake("b", {"a"}), fake("a")});
@@ -112,10 +54,10 @@ TEST_CASE_METHOD(node_fixture, "a service whose dependency failed says so instea
   CHECK(running().empty());
 }
 
-TEST_CASE_METHOD(node_fixture, "a stopped service gives its memory back and its name is free again") {
+TEST_CASE_METHOD(node_fixture, "a removed service gives its memory back and its name is free again") {
   start({fake("a")});
   REQUIRE(embed());
-  auto reports = ask<std::vector<unload_report>>(node.supervisor, stop_atom_v, std::string{"a"});
+  auto reports = end(remove_atom_v, "a");
   REQUIRE(reports);
   CHECK(reports->size() == 1);
   CHECK(control->alive == 0);
@@ -180,28 +122,22 @@ TEST_CASE_METHOD(node_fixture, "the status tells of backends and services and me
   CHECK(x->version == "0.1.0");
 }
 
-TEST_CASE_METHOD(node_fixture, "a service whose actor dies is failed with its reason") {
-  start({fake("a")});
-  auto handle = ask<service_actor>(node.registry, find_atom_v, std::string{"a"}).value();
-  caf::anon_send_exit(handle, caf::exit_reason::kill);
-  settle();
-  CHECK(running().empty());
-  auto reply = embed("a");
-  REQUIRE_FALSE(reply);
-  CHECK(reply.error().code == errc::unavailable);
-}
-
-TEST_CASE_METHOD(node_fixture,
-                 "a service that is not to start by itself is left out and can not be depended on") {
+TEST_CASE_METHOD(node_fixture, "a service that is not to start by itself waits until somebody starts it") {
   auto waiting = fake("a");
   waiting.auto_start = false;
   start({waiting, fake("b")});
   CHECK(running() == names{"b"});
-  CHECK(create(waiting));
-  options.services = {waiting, fake("c", {"a"})};
-  auto refused = vef::spawn(system(), options, work);
-  REQUIRE_FALSE(refused);
-  CHECK(refused.error().code == errc::unknown_service);
+  CHECK(status_of("a").state == service_state::stopped);
+  CHECK(embed("a").error().what == "service 'a' is stopped");
+  CHECK(tell(start_atom_v, "a")->state == service_state::running);
+  CHECK(embed("a"));
+}
+
+TEST_CASE_METHOD(node_fixture, "a service starts what it needs, though that is not to start by itself") {
+  auto waiting = fake("a");
+  waiting.auto_start = false;
+  start({fake("c", {"a"}), waiting});
+  CHECK(running() == names{"a", "c"});
 }
 
 TEST_CASE_METHOD(node_fixture, "specs in a circle are refused before anything starts") {
@@ -209,4 +145,73 @@ TEST_CASE_METHOD(node_fixture, "specs in a circle are refused before anything st
   auto refused = vef::spawn(system(), options, work);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == errc::invalid_config);
+}
+
+TEST_CASE_METHOD(node_fixture,
+                 "a node that is being stopped takes no more requests, and ends what is in its way") {
+  start({fake("a"), fake("b", {"a"})});
+  auto under_way = send<embed_reply>(node.registry, embed_atom_v,
+                                     embed_request{.service = "a", .images = {plain(6, 6, 6)}});
+  act();
+  auto down = send<void>(node.supervisor, shutdown_atom_v, 5000ms);
+  act();
+  auto late = send<embed_reply>(node.registry, embed_atom_v,
+                                embed_request{.service = "a", .images = {plain(6, 6, 6)}});
+  auto made = send<service_status>(node.supervisor, create_atom_v, fake("c"));
+  auto started = send<service_status>(node.supervisor, start_atom_v, std::string{"a"});
+  act();
+  CHECK((**late).error().code == errc::shutting_down);
+  CHECK((**made).error().code == errc::shutting_down);
+  CHECK((**started).error().code == errc::shutting_down);
+  auto sooner = send<void>(node.supervisor, shutdown_atom_v, 100ms); // in more of a hurry
+  act();
+  CHECK_FALSE(*down);
+  for (int i = 0; i < 12; ++i) pass_without_workers(100ms);
+  REQUIRE((*down && *sooner && *under_way));
+  CHECK((**under_way).error().code == errc::shutting_down);
+}
+
+TEST_CASE_METHOD(node_fixture, "stopping a service that is being stopped waits for the same end") {
+  start({fake("a")});
+  auto busy = send<embed_reply>(node.registry, embed_atom_v, embed_request{.images = {plain(6, 6, 6)}});
+  act();
+  auto stopped = send<std::vector<unload_report>>(node.supervisor, stop_atom_v, std::string{"a"});
+  auto removed = send<std::vector<unload_report>>(node.supervisor, remove_atom_v, std::string{"a"});
+  act();
+  CHECK_FALSE((*stopped || *removed));
+  settle();
+  REQUIRE((*busy && *stopped && *removed));
+  CHECK(**busy);
+  CHECK(**removed);
+  CHECK(status().services.empty());
+  CHECK(create(fake("a")));
+}
+
+TEST_CASE_METHOD(node_fixture, "a service that dies while it is being stopped has stopped") {
+  start({fake("a")});
+  auto handle = handle_of("a");
+  auto busy = send<embed_reply>(node.registry, embed_atom_v, embed_request{.images = {plain(6, 6, 6)}});
+  act();
+  auto stopped = send<std::vector<unload_report>>(node.supervisor, stop_atom_v, std::string{"a"});
+  act();
+  kill(handle);
+  REQUIRE((*busy && *stopped));
+  CHECK((**busy).error().code == errc::unavailable);
+  CHECK(status_of("a").state == service_state::stopped);
+  pass(1s, 100ms);
+  CHECK(status_of("a").state == service_state::stopped);
+}
+
+TEST_CASE_METHOD(node_fixture, "whoever waits for all services hears when each has arrived somewhere") {
+  auto a = fake("a");
+  a.restart.most = 1;
+  start();
+  auto made = send<service_status>(node.supervisor, create_atom_v, a);
+  auto blocked = send<service_status>(node.supervisor, create_atom_v, fake("b", {"a"}));
+  auto settled = send<void>(node.supervisor, settle_atom_v);
+  act();
+  CHECK_FALSE(*settled);
+  settle();
+  REQUIRE(*settled);
+  CHECK(running() == names{"a", "b"});
 }

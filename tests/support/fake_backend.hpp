@@ -18,6 +18,7 @@ struct fake_control {
   std::function<result<void>(std::span<const pixels>)> on_embed = [](std::span<const pixels>) {
     return result<void>{};
   };
+  std::function<result<void>()> on_check = [] { return result<void>{}; };
   std::function<result<void>(tier)> on_move = [](tier) { return result<void>{}; };
   std::uint64_t working = 0; ///< bytes that each picture of a pass takes, and that are kept afterwards
   std::uint64_t extra_on_device = 0;   ///< bytes that a model on a device holds beyond its ladder
@@ -118,6 +119,8 @@ public:
     if (auto good = control_->on_load(); !good) return fail(good.error());
     return std::make_unique<fake_loaded_model>(control_, info, context.tier);
   }
+
+  result<void> check() override { return control_->on_check(); }
 
   std::vector<device_reading> devices() override { return control_->devices; }
 

@@ -11,33 +11,95 @@
 #include <caf/scheduler/test_coordinator.hpp>
 #include <caf/send.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <deque>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace vef::test {
 
-/// Workers without threads: jobs wait until the test lets them run.
+/// Workers without threads: jobs wait until the test lets them run, or get stuck when it says so. A job that
+/// is stuck takes a thread of those that there would be, until it is retired.
 class manual_executor final : public executor {
 public:
   explicit manual_executor(unsigned width)
       : width_(width) {}
 
-  void submit(work_item work) override { jobs_.push_back(std::move(work)); }
+  job_id submit(work_item work) override {
+    jobs_.push_back({++last_id_, std::move(work)});
+    return last_id_;
+  }
   unsigned width() const override { return width_; }
 
-  std::size_t waiting() const { return jobs_.size(); }
+  std::optional<std::chrono::milliseconds> running_for(job_id job) const override {
+    if (std::ranges::find(stuck_, job, &entry::id) == stuck_.end()) return std::nullopt;
+    return stuck_for_;
+  }
 
-  bool run_one() {
-    if (jobs_.empty()) return false;
-    auto work = std::move(jobs_.front());
-    jobs_.pop_front();
-    work(1);
+  bool retire(job_id job) override {
+    auto it = std::ranges::find(stuck_, job, &entry::id);
+    if (it == stuck_.end() || it->retired) return false;
+    it->retired = true;
+    ++retired_;
     return true;
   }
 
+  worker_status status() const override {
+    auto given_up = std::ranges::count(stuck_, true, &entry::retired);
+    return {.name = "manual",
+            .threads = width_,
+            .running = running(),
+            .waiting = static_cast<std::uint32_t>(jobs_.size()),
+            .stuck = static_cast<std::uint32_t>(given_up),
+            .retired = retired_};
+  }
+
+  std::size_t waiting() const { return jobs_.size(); }
+
+  /// False if no job waits or every thread is stuck.
+  bool run_one() {
+    if (jobs_.empty() || running() == width_) return false;
+    auto next = std::move(jobs_.front());
+    jobs_.pop_front();
+    next.work(1);
+    return true;
+  }
+
+  /// Has the first job that waits start and not come back.
+  void get_stuck() {
+    REQUIRE(!jobs_.empty());
+    REQUIRE(running() < width_);
+    stuck_.push_back(std::move(jobs_.front()));
+    jobs_.pop_front();
+  }
+
+  /// Has the jobs that are stuck run after all.
+  void run_stuck() {
+    for (auto back = std::exchange(stuck_, {}); auto& x : back) x.work(1);
+  }
+
+  /// How long the jobs that are stuck have been running.
+  void stuck_for(std::chrono::milliseconds time) { stuck_for_ = time; }
+
 private:
+  struct entry {
+    job_id id = 0;
+    work_item work;
+    bool retired = false;
+  };
+
+  unsigned running() const {
+    return static_cast<unsigned>(std::ranges::count(stuck_, false, &entry::retired));
+  }
+
   unsigned width_;
-  std::deque<work_item> jobs_;
+  std::deque<entry> jobs_;
+  std::vector<entry> stuck_;
+  std::chrono::milliseconds stuck_for_{};
+  job_id last_id_ = 0;
+  std::uint64_t retired_ = 0;
 };
 
 /// An actor system that stands still: actors act when the test says so, in its thread, and time passes by
@@ -64,6 +126,7 @@ public:
   manual_executor& lanes() { return *lanes_; }
   manual_executor& preparers() { return *preparers_; }
   manual_executor& loaders() { return *loaders_; }
+  manual_executor& checkers() { return *checkers_; }
 
   /// Lets actors act, but no worker.
   void act() { scheduler_.run(); }
@@ -72,7 +135,7 @@ public:
   void settle() {
     do {
       scheduler_.run();
-    } while (loaders_->run_one() || preparers_->run_one() || lanes_->run_one());
+    } while (loaders_->run_one() || preparers_->run_one() || lanes_->run_one() || checkers_->run_one());
   }
 
   /// Lets time pass in small steps, so that timers armed on the way fire in order.
@@ -106,7 +169,14 @@ public:
     return slot;
   }
 
-  /// Sends a request and lets everybody act until it is answered.
+  /// Sends a request that takes no work, and lets actors act until it is answered, but no worker.
+  template <class T, class Handle, class... Ts> result<T> look(const Handle& whom, Ts... message) {
+    auto slot = send<T>(whom, std::move(message)...);
+    act();
+    return *slot ? std::move(**slot) : result<T>{fail(errc::internal, "no answer")};
+  }
+
+  /// The same where the answer takes work.
   template <class T, class Handle, class... Ts> result<T> ask(const Handle& whom, Ts... message) {
     auto slot = send<T>(whom, std::move(message)...);
     settle();
@@ -125,10 +195,11 @@ private:
   std::shared_ptr<manual_executor> lanes_ = std::make_shared<manual_executor>(2);
   std::shared_ptr<manual_executor> preparers_ = std::make_shared<manual_executor>(2);
   std::shared_ptr<manual_executor> loaders_ = std::make_shared<manual_executor>(2);
+  std::shared_ptr<manual_executor> checkers_ = std::make_shared<manual_executor>(2);
   std::vector<caf::strong_actor_ptr> ends_;
 
 public:
-  const workers work{lanes_, preparers_, loaders_, loaders_};
+  const workers work{lanes_, preparers_, loaders_, loaders_, checkers_};
 };
 
 } // namespace vef::test

@@ -1,11 +1,16 @@
-#include <vef/backends/torch/document.hpp>
+#include <vef/backends/document.hpp>
 
 #include <nlohmann/json.hpp>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <fstream>
 #include <limits>
+
+// The parser asserts what a malformed file breaks, such as "[=", right before it would say what is wrong with
+// it: a file must not end the program, nor let the optimizer take for granted what the file breaks.
+#undef NDEBUG
+#define TOML_ASSERT(condition) static_assert(true)
+#include <toml++/toml.h>
 
 namespace vef {
 
@@ -24,8 +29,8 @@ std::string at(const std::string& file, const toml::source_region& region) {
 }
 
 result<document> too_deep(const std::string& where) {
-  return fail(errc::invalid_config, where + ": nested deeper than " + std::to_string(deepest)
-                                        + " levels, which no description needs");
+  return fail(errc::invalid_config,
+              where + ": nested deeper than " + std::to_string(deepest) + " levels, which no settings need");
 }
 
 result<document> from(const toml::node& x, const std::string& file, int depth) {
@@ -148,11 +153,15 @@ result<document> read_document(const std::filesystem::path& file) {
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(file, ignored))
     return fail(errc::invalid_config, name + ": no such file, or no file at all");
-  if (std::filesystem::file_size(file, ignored) > largest_file)
-    return fail(errc::invalid_config, name + ": over 1 MiB, too large for a description");
+  // Its size is what was read and not what the file system says: some files grow, and some of the kernel's
+  // say 0. An iterator over the bytes would throw where the disk fails.
   std::ifstream in{file, std::ios::binary};
-  std::string text{std::istreambuf_iterator<char>{in}, {}};
-  if (!in) return fail(errc::invalid_config, name + ": cannot be read");
+  std::string text(largest_file + 1, '\0');
+  if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!in.is_open() || in.bad()) return fail(errc::invalid_config, name + ": cannot be read");
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > largest_file)
+    return fail(errc::invalid_config, name + ": over 1 MiB, too large for a settings file");
   auto root = file.extension() == ".json" ? read_json(text, name) : read_toml(text, name);
   if (root && !std::holds_alternative<document::table>(root->value))
     return fail(errc::invalid_config,

@@ -10,13 +10,14 @@
 
 namespace vef {
 
-/// A value of a description file, from TOML or JSON alike, that knows where it stands.
+/// A value of a settings file (a model's description, a list of services), from TOML or JSON alike, that
+/// knows where it stands.
 struct document {
   struct entry;
   using array = std::vector<document>;
   using table = std::vector<entry>;
 
-  /// `monostate` is what has no use in a description: a date, null.
+  /// `monostate` is what no setting needs: a date, null.
   std::variant<std::monostate, bool, std::int64_t, double, std::string, array, table> value = {};
   std::string where = {}; ///< FILE:LINE:COLUMN, or FILE where the format does not say
 

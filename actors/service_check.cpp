@@ -1,0 +1,121 @@
+// A service's answer to a health check.
+#include <vef/actors/service_machine.hpp>
+#include <vef/backends/guard.hpp>
+
+#include <spdlog/spdlog.h>
+
+namespace vef {
+
+using std::chrono::milliseconds;
+
+/// A check that is being answered: the report so far, and how many answers it lacks.
+struct service_machine::check_round {
+  check_report report;
+  std::size_t open = 1; // one is for whoever adds the others
+  promise<check_report> reply;
+  bool judged = false; // by the backend
+};
+
+/// What the backend is asked, away from the scheduler. It outlives a service that does not wait for the
+/// answer.
+struct service_machine::backend_check {
+  std::shared_ptr<backend> source;
+  result<void> outcome = {};
+  executor::job_id number = 0;
+  caf::actor_clock::time_point late_at; // by then it should have answered
+  bool given_up = false;
+};
+
+// Everything that is asked for has a bound below the patience of whoever asks for the whole.
+caf::result<check_report> service_machine::check(const check_request& x) {
+  auto round = std::make_shared<check_round>();
+  round->reply = promise<check_report>{self_};
+  auto patience = x.patience * 4 / 5;
+  ask_backend(round, patience);
+  ask_models(round, {x.canary, patience});
+  close(round);
+  return round->reply;
+}
+
+void service_machine::close(const std::shared_ptr<check_round>& round) {
+  if (--round->open == 0) round->reply.deliver(std::move(round->report));
+}
+
+// -- the backend --------------------------------------------------------------------------------------------
+
+// One at a time: a backend that hangs must not take a thread more with each check.
+void service_machine::ask_backend(const std::shared_ptr<check_round>& round, milliseconds patience) {
+  ++round->open;
+  waiting_checks_.push_back(round);
+  self_->delayed_send(self_, patience, expire_atom_v);
+  if (checking_) return;
+  checking_ = std::make_shared<backend_check>();
+  checking_->source = setup_.source;
+  checking_->late_at = self_->clock().now() + patience;
+  auto me = caf::actor_cast<caf::weak_actor_ptr>(self_);
+  checking_->number = setup_.work.checkers->submit([job = checking_, me](unsigned) {
+    job->outcome =
+        guarded(errc::unavailable, "its health check failed", [&] { return job->source->check(); });
+    job->source.reset();
+    tell<interface>(me, checked_atom_v);
+  });
+}
+
+void service_machine::on_checked() {
+  auto job = std::exchange(checking_, nullptr);
+  for (auto& round : std::exchange(waiting_checks_, {})) {
+    if (!job->outcome) round->report.backend = job->outcome.error();
+    round->judged = true;
+    close(round);
+  }
+}
+
+void service_machine::on_check_late() {
+  if (!checking_ || self_->clock().now() < checking_->late_at) return; // the time of an earlier one is up
+  auto& pool = *setup_.work.checkers;
+  auto age = pool.running_for(checking_->number);
+  error late{errc::deadline_exceeded, "its health check does not come back"};
+  // Other services need the thread.
+  if (age && !std::exchange(checking_->given_up, true)) pool.retire(checking_->number);
+  for (auto& round : std::exchange(waiting_checks_, {})) {
+    round->report.backend = late;
+    close(round);
+  }
+}
+
+// -- the models ---------------------------------------------------------------------------------------------
+
+void service_machine::ask_models(const std::shared_ptr<check_round>& round, const check_request& x) {
+  for (const auto& [id, handle] : models_) {
+    ++round->open;
+    auto failed = [round, id](const caf::error& why) {
+      if (!round->report.model) round->report.model = from_caf(why);
+      ++round->report.failed_models;
+      close(round);
+    };
+    auto add = [round](const model_status& one) {
+      auto& sum = round->report;
+      sum.oldest_queued = std::max(sum.oldest_queued, one.oldest_queued);
+      sum.oldest_running = std::max(sum.oldest_running, one.oldest_running);
+      sum.no_progress = std::max(sum.no_progress, one.no_progress);
+      if (one.state == model_state::failed) {
+        ++sum.failed_models;
+        if (!sum.model) sum.model = one.last_error;
+      }
+      close(round);
+    };
+    self_->request(handle, x.patience, status_atom_v).then(add, failed);
+    if (!x.canary) continue;
+    ++round->open;
+    self_->request(handle, x.patience, probe_atom_v, x.patience)
+        .then([round] { close(round); },
+              [round, id](const caf::error& why) {
+                if (!round->report.canary)
+                  round->report.canary = {from_caf(why).code, "a tiny picture through model " + quoted(id)
+                                                                  + ": " + from_caf(why).what};
+                close(round);
+              });
+  }
+}
+
+} // namespace vef
