@@ -122,6 +122,7 @@ void model_machine::start(batch_queue::batch batch, std::optional<prepare_job> f
   auto id = next_job_++;
   auto& place = embedding_[id];
   place.job = job;
+  place.pictures = job->batch.where.size();
   needs_.emplace(id, working_.expected(job->batch.where.size()));
   place.number = setup_.work.lanes->submit([job, id, self = handle()](unsigned threads) {
     job->run(threads);

@@ -22,7 +22,9 @@ struct model_options {
   /// How long a model leaves the governor alone that could not give it the memory for larger batches.
   std::chrono::milliseconds growth_pause = std::chrono::seconds{1};
 
-  /// How long one piece of work may take before its thread is given up as stuck and the model made anew.
+  /// How long one piece of work may take before its thread is given up as stuck and the model made anew. The
+  /// service sets the first as its `health_rules::stuck_after`; it is for up to 32 pictures, and in
+  /// proportion for larger batches.
   std::chrono::milliseconds pass_limit = std::chrono::minutes{2};
   std::chrono::milliseconds load_limit = std::chrono::minutes{10}; ///< loads, moves and unloads
 

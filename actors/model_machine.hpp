@@ -16,7 +16,8 @@ using model_self =
              void(loaded_atom), void(moved_atom), void(trimmed_atom), void(expire_atom), void(watch_atom)>;
 
 /// The state of a model's actor. Requests and their work are in model.cpp, the memory that it needs is in
-/// model_memory.cpp, its way into memory in model_load.cpp and between tiers in model_tiers.cpp, how it is watched in model_watch.cpp.
+/// model_memory.cpp, its way into memory in model_load.cpp and between tiers in model_tiers.cpp, how it is
+/// watched in model_watch.cpp.
 class model_machine {
 public:
   using interface = model_self;
@@ -125,6 +126,7 @@ private:
   template <class Job> struct handed_out {
     std::shared_ptr<Job> job;
     executor::job_id number = 0;
+    std::size_t pictures = 1;
     explicit operator bool() const { return job != nullptr; }
   };
 
@@ -157,6 +159,7 @@ private:
   std::uint64_t working_least_ = 0; // for one picture: never given back while the model is loaded
   bool growth_asked_ = false;
   batch_queue::time_point no_growth_before_;
+  static constexpr std::size_t pictures_in_limit = 32; // a larger batch may take longer in proportion
   static constexpr auto any_batch = static_cast<std::size_t>(-1);
   std::size_t pressed_batch_ = any_batch; // batches are no larger while memory is critically short
   std::uint64_t images_in_tier_ = 0;

@@ -52,13 +52,13 @@ void model_machine::add_health(model_status& x) const {
 // The picture goes the way of all pictures, but is no use of the model: it neither keeps it in memory nor is
 // counted.
 caf::result<void> model_machine::probe(milliseconds allowed) {
-  if (status_.state != model_state::ready || !serving()) return caf::unit;
+  // With requests under way, those show how the model does, and the picture would only wait behind them.
+  if (status_.state != model_state::ready || !serving() || !queue_->empty()) return caf::unit;
   constexpr std::uint32_t side = 8;
   std::vector<std::uint8_t> grey(std::size_t{side} * side * 3, 128);
   embed_request request{.images = {image::rgb(shared_bytes{std::move(grey)}, side, side, "health check")}};
   request.priority = priority::high;
-  auto now = self_->clock().now();
-  if (queue_->empty()) progress_at_ = now;
+  auto now = progress_at_ = self_->clock().now();
   auto id = queue_->admit(std::move(request), now, now + allowed);
   if (!id) return to_caf(id.error());
   promise<void> reply{self_};
@@ -81,8 +81,10 @@ void model_machine::on_watch() {
   watching_ = false;
   const auto& limits = setup_.options;
   auto& work = setup_.work;
-  for (const auto& [id, x] : embedding_)
-    if (give_up_if_stuck(*work.lanes, x.number, limits.pass_limit, "a forward pass")) return;
+  for (const auto& [id, x] : embedding_) {
+    auto limit = limits.pass_limit * std::max<std::size_t>(1, x.pictures / pictures_in_limit);
+    if (give_up_if_stuck(*work.lanes, x.number, limit, "a forward pass")) return;
+  }
   for (const auto& [id, x] : preparing_)
     if (give_up_if_stuck(*work.preparers, x.number, limits.pass_limit, "the decoding of a picture")) return;
   if (loading_ && give_up_if_stuck(*work.loaders, loading_.number, limits.load_limit, "its load")) return;

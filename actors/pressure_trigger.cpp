@@ -1,5 +1,7 @@
 #include <vef/actors/pressure_trigger.hpp>
 
+#include <vef/actors/descriptor.hpp>
+
 #include <cerrno>
 #include <system_error>
 #include <thread>
@@ -15,27 +17,6 @@
 namespace vef {
 
 namespace {
-
-class descriptor {
-public:
-  explicit descriptor(int number = -1)
-      : number_(number) {}
-  descriptor(descriptor&& other) noexcept
-      : number_(std::exchange(other.number_, -1)) {}
-  descriptor& operator=(descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  ~descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-
-  int number() const { return number_; }
-  explicit operator bool() const { return number_ >= 0; }
-
-private:
-  int number_;
-};
 
 std::string reason() { return std::generic_category().message(errno); }
 

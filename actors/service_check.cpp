@@ -110,7 +110,11 @@ void service_machine::ask_models(const std::shared_ptr<check_round>& round, cons
     self_->request(handle, x.patience, probe_atom_v, x.patience)
         .then([round] { close(round); },
               [round, id](const caf::error& why) {
-                if (!round->report.canary)
+                // Lanes that are busy with other models are no fault of this one; work that is stuck is seen
+                // by its age.
+                auto code = from_caf(why).code;
+                auto only_late = code == errc::deadline_exceeded || code == errc::overloaded;
+                if (!round->report.canary && !only_late)
                   round->report.canary = {from_caf(why).code, "a tiny picture through model " + quoted(id)
                                                                   + ": " + from_caf(why).what};
                 close(round);

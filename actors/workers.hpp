@@ -92,6 +92,13 @@ struct worker_counts {
   unsigned lanes = 0;     ///< forward passes at once; 0: as many as cores
   unsigned preparers = 0; ///< 0: as many as cores
   unsigned loaders = 3;   ///< one more than loads at once, so that an unload need not wait for a load
+
+  static constexpr std::string_view type_name = "vef::worker_counts";
+  static constexpr auto fields() {
+    return std::tuple{field{"cores", &worker_counts::cores}, field{"lanes", &worker_counts::lanes},
+                      field{"preparers", &worker_counts::preparers},
+                      field{"loaders", &worker_counts::loaders}};
+  }
 };
 
 workers make_workers(worker_counts counts = {});

@@ -44,7 +44,9 @@ namespace {
 std::optional<process_options> processes_for(const runtime_options& x) {
   auto needed = std::ranges::any_of(x.services,
                                     [](const service_spec& s) { return s.isolation == isolation::process; });
-  return x.processes || !needed ? x.processes : process_options{};
+  auto out = x.processes || !needed ? x.processes : process_options{};
+  if (out) out->work = x.work;
+  return out;
 }
 
 } // namespace

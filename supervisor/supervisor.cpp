@@ -158,7 +158,11 @@ health_report supervisor_machine::health_of_node() {
     state = health::unhealthy;
     reason = "the " + std::string{what} + " is being started again: " + care->why.what;
   }
-  if (state != health_.state) health_.since = wall_clock();
+  if (state != health_.state) {
+    health_.since = wall_clock();
+    spdlog::log(ready(state) || state == health::starting ? spdlog::level::info : spdlog::level::err,
+                "the node is {}{}", to_string(state), reason.empty() ? "" : ": " + reason);
+  }
   health_.state = state;
   health_.reason = std::move(reason);
   return health_;
@@ -206,6 +210,7 @@ void supervisor_machine::publish(const std::string& service) {
     self_->send(registry_, put_atom_v, s, x.handle);
   else
     self_->send(registry_, put_atom_v, s);
+  health_of_node();
 }
 
 // A service whose dependency is down may still serve, but not as it should.

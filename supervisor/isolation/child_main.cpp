@@ -80,7 +80,7 @@ public:
 
 private:
   service_actor start(const child_orders& orders, made_service made) {
-    auto work = make_workers();
+    auto work = make_workers(orders.work);
     if (!made.devices.empty()) {
       caf::anon_send(orders.governor, pressure_atom_v, made.devices);
       devices_->add(made.source);
@@ -119,7 +119,7 @@ int run_child(const std::shared_ptr<backend_types>& types) {
     return 1;
   }
   std::string_view text = std::getenv(child_port_variable);
-  auto certificates = std::getenv(child_certificates_variable);
+  const char* certificates = std::getenv(child_certificates_variable);
   std::uint16_t port = 0;
   std::from_chars(text.data(), text.data() + text.size(), port);
   if (port == 0 || !certificates) {
@@ -128,6 +128,9 @@ int run_child(const std::shared_ptr<backend_types>& types) {
     return 1;
   }
   child_config config{certificates};
+  // What this process starts is no child of that parent.
+  for (auto variable : {child_port_variable, child_certificates_variable, child_log_variable})
+    ::unsetenv(variable);
   caf::actor_system system{config};
   auto door = caf::openssl::remote_actor<child_door_actor>(system, "127.0.0.1", port);
   if (!door) {

@@ -95,7 +95,7 @@ private:
     const auto& x = setup_.service;
     auto spec = x.spec;
     spec.isolation = isolation::none; // there it is at home
-    return {std::move(spec), x.governor, x.listener, x.models, x.idle};
+    return {std::move(spec), x.governor, x.listener, x.models, x.idle, setup_.work};
   }
 
   bool on_news(child_news& news) {

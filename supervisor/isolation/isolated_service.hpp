@@ -36,6 +36,7 @@ private:
 struct isolated_service_setup {
   isolated_setup service;
   child_command command; ///< without what is known only when there is a door
+  worker_counts work;
   std::chrono::milliseconds patience{};
   std::shared_ptr<child_slot> slot;
 };

@@ -12,12 +12,13 @@ struct child_orders {
   model_listener_actor listener;
   model_options models;
   idle_timeouts idle;
+  worker_counts work;
 
   static constexpr std::string_view type_name = "vef::child_orders";
   static constexpr auto fields() {
-    return std::tuple{field{"spec", &child_orders::spec}, field{"governor", &child_orders::governor},
+    return std::tuple{field{"spec", &child_orders::spec},         field{"governor", &child_orders::governor},
                       field{"listener", &child_orders::listener}, field{"models", &child_orders::models},
-                      field{"idle", &child_orders::idle}};
+                      field{"idle", &child_orders::idle},         field{"work", &child_orders::work}};
   }
 };
 

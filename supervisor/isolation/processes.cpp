@@ -27,8 +27,8 @@ public:
     command.environment[child_certificates_variable] = certificates_->folder().string();
     auto level = spdlog::level::to_string_view(spdlog::get_level());
     command.environment[child_log_variable] = std::string{level.data(), level.size()};
-    return spawn_isolated_service(system,
-                                  {std::move(setup), std::move(command), options_.patience, std::move(slot)});
+    return spawn_isolated_service(
+        system, {std::move(setup), std::move(command), options_.work, options_.patience, std::move(slot)});
   }
 
   std::uint64_t resident_bytes() const override {

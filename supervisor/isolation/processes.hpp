@@ -1,5 +1,6 @@
 #pragma once
 
+#include <vef/actors/workers.hpp>
 #include <vef/backends/types.hpp>
 #include <vef/supervisor/isolation/run_certificates.hpp>
 #include <vef/supervisor/process_host.hpp>
@@ -20,6 +21,7 @@ namespace vef {
 struct process_options {
   std::filesystem::path program = {};       ///< absolute; empty: the program that runs now
   std::vector<std::string> arguments = {};  ///< for a program that wants some
+  worker_counts work = {};                  ///< threads of each child; a runtime gives those of its own
   std::chrono::milliseconds patience{3000}; ///< for a child that was told to end, before it is killed
 };
 

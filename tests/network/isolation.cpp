@@ -28,7 +28,7 @@ service_spec isolated(std::string name = "child") {
   x.restart.longest_pause = 50ms;
   x.restart.most = 100;
   x.health_check_interval = 200ms;
-  x.health = {.deadline = 1000ms, .misses = 2, .stuck_after = 1500ms};
+  x.health = {.deadline = 3000ms, .misses = 2, .stuck_after = 1500ms};
   return x;
 }
 

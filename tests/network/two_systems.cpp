@@ -83,6 +83,22 @@ TEST_CASE_METHOD(two_systems, "a node is used from another one as from within") 
   CHECK(ask<node_status>(supervisor, status_atom_v)->services.size() == 1);
 }
 
+TEST_CASE_METHOD(two_systems, "a node's services are looked after from another one as from within") {
+  REQUIRE(ask<service_status>(supervisor, create_atom_v, service_spec{.name = "fake"}));
+  auto service = ask<service_actor>(registry, find_atom_v, std::string{"fake"}).value();
+  CHECK(ask<check_report>(service, check_atom_v, check_request{.canary = true}) == check_report{});
+  CHECK(ask<void>(supervisor, settle_atom_v));
+  CHECK(ask<std::vector<unload_report>>(supervisor, stop_atom_v, std::string{"fake"}));
+  CHECK(ask<service_status>(supervisor, start_atom_v, std::string{"fake"})->state == service_state::running);
+  CHECK(ask<service_status>(supervisor, reset_atom_v, std::string{"fake"}).error().code
+        == errc::invalid_argument);
+  auto now = ask<node_actors>(supervisor, find_atom_v);
+  REQUIRE(now);
+  CHECK(now->registry == registry);
+  CHECK(ask<memory_status>(now->governor, status_atom_v)->devices.size() == 1);
+  CHECK(ask<std::vector<unload_report>>(supervisor, remove_atom_v, std::string{"fake"}));
+}
+
 TEST_CASE_METHOD(two_systems, "an error keeps its code and its words over the network") {
   auto refused = ask<service_status>(supervisor, create_atom_v, service_spec{.name = "fkae"});
   REQUIRE_FALSE(refused);
