@@ -16,7 +16,8 @@ supervisor_machine::interface::behavior_type supervisor_machine::make_behavior(s
   setup_ = std::move(setup);
   started_at_ = health_.since = wall_clock();
   for (auto care : {&registry_care_, &governor_care_, &monitor_care_})
-    care->restarts = restart_policy{setup_.options.restart};
+    care->restarts = restart_policy{setup_.options.restart, seed()};
+  roster_ = roster{seed()};
   if (setup_.processes) devices_->count_as_ours([host = setup_.processes] { return host->resident_bytes(); });
   registry_ = setup_.registry;
   governor_ = setup_.governor;

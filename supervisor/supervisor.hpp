@@ -20,6 +20,9 @@ struct supervisor_options {
 
   /// When the registry, the governor and the memory monitor are started again after a death.
   restart_rules restart = {};
+
+  /// Of the pauses before restarts, for whoever wants the same ones again; 0: by chance.
+  std::uint64_t seed = 0;
 };
 
 struct supervisor_setup {

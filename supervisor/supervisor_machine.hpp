@@ -7,6 +7,7 @@
 
 #include <caf/stateful_actor.hpp>
 
+#include <random>
 #include <set>
 
 namespace vef {
@@ -124,6 +125,7 @@ private:
   void end(const caf::error& reason);
   void end_those_watched();
 
+  std::uint64_t seed() const { return setup_.options.seed ? setup_.options.seed : std::random_device{}(); }
   error refusal() const { return {errc::shutting_down, "the node is being stopped"}; }
   caf::actor_clock::time_point now() const { return self_->clock().now(); }
 

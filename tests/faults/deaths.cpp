@@ -22,6 +22,7 @@ public:
     options.memory.capacity = {{"host", 6000}, {"gpu:0", 4000}};
     options.memory.admission.limit = 5s;
     options.models.load_limit = 4s;
+    options.supervision.seed = seed;
     control->on_load = [this] { return chance(8); };
     control->on_embed = [this](std::span<const pixels>) { return chance(8); };
     control->on_move = [this](tier) { return chance(8); };
@@ -48,6 +49,13 @@ public:
       else if (s == service_state::stopped)
         REQUIRE(tell(start_atom_v, name));
     pass(25s, 100ms);
+    // A model whose load was made to fail is failed until it is tried again.
+    for (auto service : {"x", "y", "z"})
+      for (auto model : {"a", "b", "c"})
+        REQUIRE(
+            ask<embed_reply>(now().registry, embed_atom_v,
+                             embed_request{.service = service, .model = model, .images = {plain(1, 2, 3)}}));
+    pass(1s, 100ms);
   }
 
   std::vector<answer<embed_reply>> asked;
