@@ -13,7 +13,6 @@ struct service_machine::check_round {
   check_report report;
   std::size_t open = 1; // one is for whoever adds the others
   promise<check_report> reply;
-  bool judged = false; // by the backend
 };
 
 /// What the backend is asked, away from the scheduler. It outlives a service that does not wait for the
@@ -65,7 +64,6 @@ void service_machine::on_checked() {
   auto job = std::exchange(checking_, nullptr);
   for (auto& round : std::exchange(waiting_checks_, {})) {
     if (!job->outcome) round->report.backend = job->outcome.error();
-    round->judged = true;
     close(round);
   }
 }

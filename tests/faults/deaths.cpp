@@ -90,6 +90,8 @@ private:
     for (auto n = 1 + dice(5); n > 0; --n) r.images.push_back(plain(1, 2, 3));
     r.time_allowed = std::chrono::milliseconds{500 + dice(8000)};
     r.replay = dice(2) == 0;
+    if (auto handle = look<service_actor>(now_or_before().registry, find_atom_v, r.service); handle)
+      note_model(*handle, r.model, models_);
     asked.push_back(send<embed_reply>(now_or_before().registry, embed_atom_v, std::move(r)));
   }
 
@@ -106,7 +108,7 @@ private:
   void fault() {
     constexpr std::array services{"x", "y", "z"};
     auto service = services[random_() % 3];
-    switch (dice(12)) {
+    switch (dice(13)) {
     case 0: return kill_one(service);
     case 1: return caf::anon_send_exit(now_or_before().registry, caf::exit_reason::kill);
     case 2: return caf::anon_send_exit(now_or_before().governor, caf::exit_reason::kill);
@@ -122,6 +124,10 @@ private:
       return;
     case 9: (void)send<service_status>(node.supervisor, start_atom_v, std::string{service}); return;
     case 10: return lanes().run_stuck();
+    case 11:
+      if (!models_->empty())
+        caf::anon_send_exit((*models_)[random_() % models_->size()], caf::exit_reason::kill);
+      return;
     default: (void)send<service_status>(node.supervisor, reset_atom_v, std::string{service}); return;
     }
   }
@@ -143,6 +149,7 @@ private:
   }
 
   std::mt19937 random_;
+  noted models_ = std::make_shared<std::vector<caf::strong_actor_ptr>>();
   bool calm_ = false;
 };
 

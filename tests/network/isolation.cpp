@@ -172,6 +172,22 @@ TEST_CASE("a lane that is stuck in a process is given up there") {
   CHECK(status_of(x, "child").pid == before);
 }
 
+TEST_CASE(
+    "what a backend leaks in its process counts as this node's memory, and is back when it is stopped") {
+  auto options = with_processes({isolated()});
+  options.monitor.interval = 50ms;
+  runtime x{options};
+  REQUIRE(x.wait_for_services());
+  auto ours = [&] { return x.memory()->devices.at(0).reading.ours; };
+  REQUIRE(comes([&] { return ours() > 0; }));
+  REQUIRE(embed(x, trouble::none).all_ok());
+  auto before = ours();
+  for (int i = 0; i < 100; ++i) REQUIRE(embed(x, trouble::leak).all_ok());
+  CHECK(comes([&] { return ours() > before + 90_MiB; }));
+  REQUIRE(x.stop("child"));
+  CHECK(comes([&] { return ours() < before; }));
+}
+
 TEST_CASE("a backend that can not be made in its process says why") {
   runtime x{with_processes({})};
   auto spec = isolated();

@@ -71,6 +71,23 @@ public:
     return look<service_actor>(now().registry, find_atom_v, service).value();
   }
 
+  /// Loads a model, and notes its actor when that has answered.
+  using noted = std::shared_ptr<std::vector<caf::strong_actor_ptr>>;
+  void note_model(const service_actor& service, const std::string& id, const noted& where) {
+    system().spawn([=](caf::event_based_actor* self) {
+      self->request(service, std::chrono::minutes{60}, load_atom_v, id)
+          .then([=](const model_status&) { where->push_back(self->current_sender()); }, [](caf::error&) {});
+    });
+  }
+
+  caf::strong_actor_ptr model_of(const std::string& service, const std::string& id) {
+    auto where = std::make_shared<std::vector<caf::strong_actor_ptr>>();
+    note_model(handle_of(service), id, where);
+    settle();
+    REQUIRE(where->size() == 1);
+    return where->front();
+  }
+
   template <class Handle> void kill(const Handle& x) {
     caf::anon_send_exit(x, caf::exit_reason::kill);
     settle();

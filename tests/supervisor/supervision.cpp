@@ -183,6 +183,25 @@ TEST_CASE_METHOD(node_fixture, "a service that waits for one that failed starts 
   CHECK(running() == names{"a", "b"});
 }
 
+TEST_CASE_METHOD(node_fixture, "a model that dies answers what it owes and is made anew by its service") {
+  auto x = fake("a");
+  x.restart.warm = GENERATE(true, false);
+  start({x});
+  auto model = model_of("a", "b");
+  auto under_way =
+      send<embed_reply>(node.registry, embed_atom_v, embed_request{.model = "b", .images = {plain(6, 6, 6)}});
+  act();
+  kill(model);
+  REQUIRE(*under_way);
+  CHECK((**under_way).error().code == errc::unavailable);
+  CHECK(status_of("a").restarts == 0); // one death of a model is no matter of the service
+  CHECK(control->alive == (x.restart.warm ? 1 : 0));
+  embed_request again{.model = "b", .images = {plain(6, 6, 6)}};
+  CHECK(ask<embed_reply>(node.registry, embed_atom_v, again));
+  CHECK(model_of("a", "b") != model);
+  CHECK(status().memory.devices.at(0).resident == 1000);
+}
+
 TEST_CASE_METHOD(node_fixture, "models that were loaded are loaded again if the spec wants them warm") {
   auto x = fake("a");
   x.restart.warm = GENERATE(true, false);
