@@ -13,7 +13,7 @@ public:
   node_fixture() {
     control->catalog = {fake_model("a"), fake_model("b")};
     (void)options.types->add("fake", {.description = "for tests"},
-                             [this](const backend_settings&) -> result<std::unique_ptr<backend>> {
+                             [control = control](const backend_settings&) -> result<std::unique_ptr<backend>> {
                                return std::make_unique<fake_backend>(control);
                              });
     (void)options.types->add("broken", {}, [](const backend_settings&) -> result<std::unique_ptr<backend>> {

@@ -216,12 +216,11 @@ TEST_CASE_METHOD(node_fixture, "models that were loaded are loaded again if the 
 TEST_CASE_METHOD(node_fixture, "a start that time may mend is tried again") {
   start();
   auto fails = std::make_shared<int>(2);
-  REQUIRE(options.types->add("shy", {},
-                             [fails, this](const backend_settings&) -> result<std::unique_ptr<backend>> {
-                               if ((*fails)-- > 0)
-                                 return fail(errc::unavailable, "the disk is not mounted yet");
-                               return std::make_unique<fake_backend>(control);
-                             }));
+  REQUIRE(options.types->add(
+      "shy", {}, [fails, control = control](const backend_settings&) -> result<std::unique_ptr<backend>> {
+        if ((*fails)-- > 0) return fail(errc::unavailable, "the disk is not mounted yet");
+        return std::make_unique<fake_backend>(control);
+      }));
   auto x = fake("x");
   x.backend = "shy";
   auto made = send<service_status>(node.supervisor, create_atom_v, x);
