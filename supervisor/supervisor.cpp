@@ -120,9 +120,7 @@ caf::result<node_status> supervisor_machine::status() {
   x->started_at = started_at_;
   x->backends = setup_.types->list();
   x->health = health_of_node();
-  for (const auto& pool : {setup_.work.lanes, setup_.work.preparers, setup_.work.loaders,
-                           setup_.work.background, setup_.work.checkers})
-    x->workers.push_back(pool->status());
+  x->workers = worker_statuses();
   promise<node_status> reply{self_};
   self_->request(registry_, status_timeout, status_atom_v)
       .then(
@@ -147,12 +145,18 @@ void supervisor_machine::add_memory(const std::shared_ptr<node_status>& x, promi
           [x, reply](caf::error&) mutable { reply.deliver(std::move(*x)); });
 }
 
+std::vector<worker_status> supervisor_machine::worker_statuses() const {
+  const auto& work = setup_.work;
+  std::vector<worker_status> out;
+  for (const auto& pool : {work.lanes, work.preparers, work.loaders, work.background, work.checkers})
+    out.push_back(pool->status());
+  return out;
+}
+
 health_report supervisor_machine::health_of_node() {
   node_facts facts{.most_stuck = setup_.options.most_stuck};
   for (const auto& [service, x] : children_) facts.services.emplace_back(service, x.status.health);
-  for (const auto& pool : {setup_.work.lanes, setup_.work.preparers, setup_.work.loaders,
-                           setup_.work.background, setup_.work.checkers})
-    facts.workers.push_back(pool->status());
+  facts.workers = worker_statuses();
   auto [state, reason] = judge_node(facts);
   for (auto [care, what] : {std::pair{&registry_care_, "registry"}, {&governor_care_, "memory governor"}}) {
     if (!care->back_at) continue;

@@ -33,10 +33,7 @@ void supervisor_machine::drain(const std::string& service, milliseconds limit, d
 
 void supervisor_machine::on_drained(const std::string& service, const reports& done) {
   auto& x = child_of(service);
-  if (auto handle = std::exchange(x.handle, nullptr)) {
-    self_->demonitor(handle.address());
-    self_->send_exit(handle, caf::exit_reason::user_shutdown);
-  }
+  let_go(x, caf::exit_reason::user_shutdown);
   for (const auto& one : done)
     if (one.outcome)
       spdlog::warn("{}/{} was still at work when it was stopped: {}", service, one.model, one.outcome.what);

@@ -5,6 +5,7 @@
 #include <vef/supervisor/roster.hpp>
 #include <vef/supervisor/supervisor.hpp>
 
+#include <caf/exit_reason.hpp>
 #include <caf/stateful_actor.hpp>
 
 #include <random>
@@ -73,6 +74,7 @@ private:
   caf::result<reports> remove(const std::string& service);
   caf::result<node_status> status();
   void add_memory(const std::shared_ptr<node_status>& x, promise<node_status> reply);
+  std::vector<worker_status> worker_statuses() const;
   health_report health_of_node();
   void publish(const std::string& service);
   void publish_with_dependants(const std::string& service);
@@ -98,6 +100,7 @@ private:
   void arm_check(const std::string& service);
   void check(const std::string& service, std::uint64_t life);
   void on_verdict(const std::string& service, const health_state::verdict& x);
+  void let_go(child& x, caf::exit_reason how);
   void abandon(const std::string& service, const error& why);
   void lost(const std::string& service, const error& why);
   void on_down(const caf::down_msg& msg);

@@ -103,9 +103,7 @@ void supervisor_machine::start_process(const std::string& service) {
           },
           [this, service, current](caf::error& why) {
             if (!current()) return;
-            auto handle = std::exchange(child_of(service).handle, nullptr);
-            self_->demonitor(handle.address());
-            self_->send_exit(handle, caf::exit_reason::kill);
+            let_go(child_of(service), caf::exit_reason::kill);
             on_start_failed(service, from_caf(why));
           });
 }
@@ -149,10 +147,7 @@ void supervisor_machine::on_start_late(const std::string& service, std::uint64_t
   auto& x = it->second;
   if (x.making) setup_.work.loaders->retire(x.making_number);
   x.making = nullptr;
-  if (auto handle = std::exchange(x.handle, nullptr)) {
-    self_->demonitor(handle.address());
-    self_->send_exit(handle, caf::exit_reason::kill);
-  }
+  let_go(x, caf::exit_reason::kill);
   auto limit = std::to_string(setup_.options.start_limit.count() / 1000) + " s";
   on_start_failed(service, {errc::deadline_exceeded,
                             "service " + vef::quoted(service) + " did not start within " + limit});

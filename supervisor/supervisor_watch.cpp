@@ -64,11 +64,17 @@ void supervisor_machine::on_verdict(const std::string& service, const health_sta
 
 // -- deaths -------------------------------------------------------------------------------------------------
 
+// Ends the actor of a service, if there is one, without hearing of its death.
+void supervisor_machine::let_go(child& x, caf::exit_reason how) {
+  auto handle = std::exchange(x.handle, nullptr);
+  if (!handle) return;
+  self_->demonitor(handle.address());
+  self_->send_exit(handle, how);
+}
+
 // Ends a service that does not do its work. It may not even notice, if it is stuck: nobody waits for it.
 void supervisor_machine::abandon(const std::string& service, const error& why) {
-  auto handle = std::exchange(child_of(service).handle, nullptr);
-  self_->demonitor(handle.address());
-  self_->send_exit(handle, caf::exit_reason::kill);
+  let_go(child_of(service), caf::exit_reason::kill);
   lost(service, why);
 }
 
