@@ -78,7 +78,12 @@ void model_machine::set_state(model_state state) {
 }
 
 bool model_machine::serving() const {
-  return model_ && !moving_ && !room_in_ && serves(ladder_, status_.tier);
+  return model_ && serves(ladder_, status_.tier) && (moves_aside() || (!moving_ && !room_in_));
+}
+
+// Whether it goes up, or is about to, while passes go on where it is.
+bool model_machine::moves_aside() const {
+  return room_in_ && model_ && model_->moves_while_embedding() && serves(ladder_, status_.tier);
 }
 
 // -- work: pictures to preparers, batches to lanes, vectors to whoever asked --------------------------------

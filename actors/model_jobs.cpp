@@ -127,7 +127,7 @@ void move_job::run(unsigned threads) {
     if (to == tier::absent) {
       model.reset();
     } else {
-      model->limit_working(0);
+      if (!aside) model->limit_working(0);
       outcome = guarded(errc::load_failed, "cannot move the model to tier " + quoted(to_string(to)), [&] {
         return model->move_to(load_context{threads, to});
       });

@@ -83,6 +83,7 @@ struct move_job {
   std::shared_ptr<backend> source;
   std::shared_ptr<loaded_model> model;
   vef::tier to = tier::absent;
+  bool aside = false; ///< passes go on meanwhile
   result<void> outcome = {};
   model_memory memory = {};         ///< afterwards, as the model says
   std::uint64_t bytes_expected = 0; ///< what it gave back, as it says

@@ -99,6 +99,7 @@ private:
     return status_.state == model_state::absent || status_.state == model_state::failed;
   }
   bool serving() const;
+  bool moves_aside() const;
   bool busy() const { return queue_->requests() > probes_.size(); } // with requests of clients
   void set_state(model_state state);
   unload_report report(error outcome) const;

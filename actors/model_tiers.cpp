@@ -62,7 +62,8 @@ void model_machine::wake() {
 // -- moving -------------------------------------------------------------------------------------------------
 
 void model_machine::move_if_possible() {
-  if (!model_ || moving_ || trimming_ || !embedding_.empty() || status_.state == model_state::loading) return;
+  if (!model_ || moving_ || trimming_ || status_.state == model_state::loading) return;
+  if (!embedding_.empty() && !moves_aside()) return;
   if (room_in_) return start_move(*room_in_);
   if (departures_.empty() || climbing_ || !queue_->drained()) return;
   start_move(std::ranges::min_element(departures_, {}, &departure::to)->to);
@@ -72,8 +73,9 @@ void model_machine::start_move(tier to) {
   auto job = std::make_shared<move_job>();
   job->source = setup_.source;
   job->to = to;
+  job->aside = moves_aside();
   job->model = to == tier::absent ? std::exchange(model_, nullptr) : model_;
-  if (status_.state == model_state::ready) set_state(model_state::moving);
+  if (status_.state == model_state::ready && !job->aside) set_state(model_state::moving);
   moving_.job = job;
   moving_.number = setup_.work.loaders->submit([job, self = handle()](unsigned threads) {
     job->run(threads);

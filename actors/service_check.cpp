@@ -2,7 +2,10 @@
 #include <vef/actors/service_machine.hpp>
 #include <vef/backends/guard.hpp>
 
+#include <caf/exit_reason.hpp>
 #include <spdlog/spdlog.h>
+
+#include <algorithm>
 
 namespace vef {
 
@@ -20,6 +23,7 @@ struct service_machine::check_round {
 struct service_machine::backend_check {
   std::shared_ptr<backend> source;
   result<void> outcome = {};
+  std::optional<std::vector<model_info>> catalog = {}; // if it changed
   executor::job_id number = 0;
   caf::actor_clock::time_point late_at; // by then it should have answered
   bool given_up = false;
@@ -53,8 +57,10 @@ void service_machine::ask_backend(const std::shared_ptr<check_round>& round, mil
   checking_->late_at = self_->clock().now() + patience;
   auto me = caf::actor_cast<caf::weak_actor_ptr>(self_);
   checking_->number = setup_.work.checkers->submit([job = checking_, me](unsigned) {
-    job->outcome =
-        guarded(errc::unavailable, "its health check failed", [&] { return job->source->check(); });
+    job->outcome = guarded(errc::unavailable, "its health check failed", [&]() -> result<void> {
+      job->catalog = job->source->changed_catalog();
+      return job->source->check();
+    });
     job->source.reset();
     tell<interface>(me, checked_atom_v);
   });
@@ -62,8 +68,11 @@ void service_machine::ask_backend(const std::shared_ptr<check_round>& round, mil
 
 void service_machine::on_checked() {
   auto job = std::exchange(checking_, nullptr);
+  if (job->catalog) change_catalog(std::move(*job->catalog));
   for (auto& round : std::exchange(waiting_checks_, {})) {
     if (!job->outcome) round->report.backend = job->outcome.error();
+    round->report.has_new_catalog = std::exchange(catalog_is_new_, false);
+    if (round->report.has_new_catalog) round->report.catalog = setup_.catalog;
     close(round);
   }
 }
@@ -79,6 +88,43 @@ void service_machine::on_check_late() {
     round->report.backend = late;
     close(round);
   }
+}
+
+// -- the catalog --------------------------------------------------------------------------------------------
+
+// A model that is gone, or is another one now, serves what it was asked and leaves; whoever asks later gets
+// what is there then.
+void service_machine::change_catalog(std::vector<model_info> now) {
+  if (auto good = validate(now); !good) {
+    spdlog::warn("service {} keeps its catalog: {}", setup_.spec.name, good.error().what);
+    return;
+  }
+  if (now == setup_.catalog) return;
+  std::set<std::string> changed;
+  for (const auto& before : setup_.catalog)
+    if (std::ranges::find(now, before) == now.end()) changed.insert(before.id);
+  spdlog::info("service {} offers {} models now, {} before", setup_.spec.name, now.size(),
+               setup_.catalog.size());
+  setup_.catalog = std::move(now);
+  ids_.clear();
+  for (const auto& info : setup_.catalog) ids_.push_back(info.id);
+  catalog_is_new_ = true;
+  for (const auto& id : changed) retire(id);
+}
+
+void service_machine::retire(const std::string& id) {
+  auto it = models_.find(id);
+  if (it == models_.end()) return;
+  auto end = [this, id, handle = it->second] {
+    auto now = models_.find(id);
+    if (now == models_.end() || now->second != handle) return;
+    models_.erase(now);
+    loaded_.erase(id);
+    self_->demonitor(handle.address());
+    self_->send_exit(handle, caf::exit_reason::user_shutdown);
+  };
+  self_->request(it->second, caf::infinite, unload_atom_v, unload_mode::when_done)
+      .then([end](const unload_report&) { end(); }, [end](caf::error&) { end(); });
 }
 
 // -- the models ---------------------------------------------------------------------------------------------

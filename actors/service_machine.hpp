@@ -15,7 +15,8 @@ namespace vef {
 // Its own messages: the backend has judged itself; it had long enough for that.
 using service_self = extended<service_actor, void(checked_atom), void(expire_atom)>;
 
-/// The state of a service's actor. Requests and models are in service.cpp, health in service_check.cpp.
+/// The state of a service's actor. Requests and models are in service.cpp, health and changes of the catalog in
+/// service_check.cpp.
 class service_machine {
 public:
   using interface = service_self;
@@ -54,6 +55,8 @@ private:
   void on_check_late();
   void ask_models(const std::shared_ptr<check_round>& round, const check_request& x);
   static void close(const std::shared_ptr<check_round>& round);
+  void change_catalog(std::vector<model_info> now);
+  void retire(const std::string& id);
 
   // -- the end ----------------------------------------------------------------------------------------------
   caf::result<std::vector<unload_report>> drain(std::chrono::milliseconds limit);
@@ -78,6 +81,7 @@ private:
   restart_policy deaths_;                                    // of models
   std::shared_ptr<backend_check> checking_;                  // the backend is judging itself
   std::vector<std::shared_ptr<check_round>> waiting_checks_; // for its judgement
+  bool catalog_is_new_ = false; // and no report has told so
   bool draining_ = false;
   bool stopping_ = false;
 };

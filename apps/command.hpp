@@ -3,6 +3,7 @@
 #include <vef/apps/console.hpp>
 #include <vef/messages/errors.hpp>
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,8 +22,9 @@ enum class exit_code : int {
 
 /// What every command takes.
 struct common_options {
-  std::vector<std::string> models = {}; ///< files and folders of models for the torch backend
-  std::string services = {};            ///< a file that describes services; empty: those of this program
+  std::vector<std::string> models = {};                ///< files and folders of models
+  std::map<std::string, std::string> checkpoints = {}; ///< settings for those of transformers
+  std::string services = {}; ///< a file that describes services; empty: those of this program
   std::string budget = {};
   unsigned threads = 0; ///< 0: all
   unsigned jobs = 0;    ///< pictures decoded at once; 0: as many as threads

@@ -1,15 +1,13 @@
 #include <vef/apps/command_line.hpp>
 
+#include <vef/apps/common_options.hpp>
 #include <vef/apps/embed_command.hpp>
 #include <vef/apps/list_commands.hpp>
+#include <vef/apps/pull_command.hpp>
 #include <vef/apps/search_commands.hpp>
 #include <vef/apps/status_command.hpp>
 #include <vef/messages/suggest.hpp>
 #include <vef/messages/version.hpp>
-
-#include <CLI/CLI.hpp>
-
-#include <cstdlib>
 
 namespace vef {
 
@@ -24,6 +22,7 @@ constexpr auto examples = R"(Examples:
   vef similar new.jpg --in photos.npy -k 10   the ten most like a new one
   vef duplicates --in photos.npy              groups that are nearly the same
   vef models --models ~/models                what can be embedded with
+  vef pull facebook/dinov2-small              get a model from the Hugging Face Hub
 
 'vef COMMAND --help' tells more about a command. Environment: VEF_MODELS (folders of models, with
 colons between), VEF_SERVICES (a file that describes services), VEF_LOG (a log level).)";
@@ -53,10 +52,14 @@ Examples:
   vef status --services node.toml             start what a file describes, and show how it does
   vef status --services node.toml --watch     and go on showing it)";
 
-// Whole numbers; the help says what they mean rather than their range, the complaint says both.
-CLI::Validator whole(std::uint64_t least, std::uint64_t most) {
-  return CLI::Range(least, most).description("");
-}
+constexpr auto pull_notes =
+    R"(Downloads what embedding with it needs (config.json, preprocessor_config.json, safetensors files)
+into the Hub's cache, where Python's tools find it too. An interrupted download goes on where it
+stopped. A private or gated model needs a token in HF_TOKEN, or the one that 'hf auth login' kept.
+Other environment: HF_ENDPOINT (a mirror), HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE.
+
+Example:
+  vef pull facebook/dinov2-small && vef embed photos --model facebook/dinov2-small)";
 
 void add_embed(CLI::App& app, command_line& line) {
   auto x = std::make_shared<embed_options>();
@@ -65,7 +68,8 @@ void add_embed(CLI::App& app, command_line& line) {
   cmd.add_option("-o,--output", x->out, "Where to write: a name that ends in .npy, or - for standard output")
       ->capture_default_str()
       ->type_name("OUT");
-  cmd.add_option("-m,--model", x->model, "Id of a model, or a .pt, .pt2, .toml or .json file")
+  cmd.add_option("-m,--model", x->model,
+                 "Id of a model, a checkpoint's folder, or a .pt, .pt2, .toml, .json file")
       ->type_name("ID");
   cmd.add_option("--variant", x->variant, "How to prepare pictures; 'vef info ID' lists the ways")
       ->capture_default_str()
@@ -98,7 +102,7 @@ void add_lists(CLI::App& app, command_line& line) {
     };
   });
   auto& info = *app.add_subcommand("info", "Tell all about one model")->group("Commands");
-  info.add_option("ID", *model, "Id of a model, or a .pt, .pt2, .toml or .json file")
+  info.add_option("ID", *model, "Id of a model, a checkpoint's folder, or a .pt, .pt2, .toml, .json file")
       ->required()
       ->type_name("");
   with_json(info);
@@ -122,6 +126,21 @@ void add_status(CLI::App& app, command_line& line) {
   cmd.footer(status_notes);
   cmd.callback([x, &line] {
     line.command = [x](const common_options& c, console& out) { return status_command(*x, c, out); };
+  });
+}
+
+void add_pull(CLI::App& app, command_line& line) {
+  auto x = std::make_shared<pull_request>();
+  auto& cmd = *app.add_subcommand("pull", "Download a model from the Hugging Face Hub")->group("Commands");
+  cmd.add_option("MODEL", x->model, "ORG/NAME, or ORG/NAME@REVISION")->required()->type_name("");
+  cmd.add_option("--parallel", x->parallel, "Files at once")
+      ->check(whole(1, 16))
+      ->capture_default_str()
+      ->type_name("N");
+  cmd.add_flag("--json", x->as_json, "Print what was pulled as JSON");
+  cmd.footer(pull_notes);
+  cmd.callback([x, &line] {
+    line.command = [x](const common_options& c, console& out) { return pull_command(*x, c, out); };
   });
 }
 
@@ -188,43 +207,6 @@ void add_duplicates(CLI::App& app, command_line& line) {
   });
 }
 
-void add_common(CLI::App& app, command_line& line) {
-  constexpr auto machine = "Models and machine", talk = "Messages";
-  app.add_option("--models", line.common.models,
-                 "Folder or file of models for the torch backend; may be repeated")
-      ->allow_extra_args(false)
-      ->type_name("DIR")
-      ->group(machine);
-  app.add_option("--services", line.common.services,
-                 "File that describes services to run instead of the usual ones")
-      ->type_name("FILE")
-      ->group(machine);
-  app.add_option("--budget", line.common.budget,
-                 "Memory for models, such as 2GB, 512MiB or 50%; 80% if not given")
-      ->type_name("SIZE")
-      ->group(machine);
-  app.add_option("--threads", line.common.threads, "Cores to use; all if not given")
-      ->check(whole(1, 1024))
-      ->type_name("N")
-      ->group(machine);
-  app.add_flag("-v,--verbose", line.log.verbose, "Say more: -v what happens, -vv the rest")->group(talk);
-  app.add_flag("-q,--quiet", line.common.quiet, "Say nothing but errors")->group(talk);
-  app.add_option("--log-level", line.log.level, "trace, debug, info, warn, error or off")
-      ->type_name("LEVEL")
-      ->group(talk);
-}
-
-std::vector<std::string> folders_of_environment() {
-  std::vector<std::string> out;
-  auto text = std::getenv("VEF_MODELS");
-  for (std::string_view rest = text ? text : ""; !rest.empty();) {
-    auto item = rest.substr(0, rest.find(':'));
-    rest.remove_prefix(std::min(item.size() + 1, rest.size()));
-    if (!item.empty()) out.emplace_back(item);
-  }
-  return out;
-}
-
 // What CLI11 says of a command or option that there is not is terse; a slip has a nearest word.
 std::string explain(const CLI::App& app, const CLI::ParseError& problem, int argc, const char* const* argv) {
   std::vector<std::string> commands, flags;
@@ -264,13 +246,15 @@ std::optional<exit_code> read_command_line(int argc, const char* const* argv, co
   app.set_help_flag("-h,--help", "Show this, or with a command what it takes");
   app.set_version_flag("--version", "vef " + std::string{version}, "Show the version");
   app.require_subcommand(1)->fallthrough();
-  add_common(app, out);
+  add_common_options(app, out);
+  add_checkpoint_options(app, out);
   add_embed(app, out);
   add_similar(app, out);
   add_neighbours(app, out);
   add_duplicates(app, out);
   add_lists(app, out);
   add_status(app, out);
+  add_pull(app, out);
   app.footer(examples); // last, since commands take over what is there when they are added
   try {
     app.parse(argc, argv);
@@ -284,9 +268,7 @@ std::optional<exit_code> read_command_line(int argc, const char* const* argv, co
     complaints.say("vef: " + explain(app, problem, argc, argv) + " (see '" + help + " --help')");
     return exit_code::bad_arguments;
   }
-  for (auto& folder : folders_of_environment()) out.common.models.push_back(std::move(folder));
-  if (auto file = std::getenv("VEF_SERVICES"); file && out.common.services.empty())
-    out.common.services = file;
+  add_environment(out);
   out.log.quiet = out.common.quiet;
   return std::nullopt;
 }

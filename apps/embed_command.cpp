@@ -5,6 +5,7 @@
 #include <vef/apps/progress.hpp>
 #include <vef/apps/session.hpp>
 #include <vef/apps/text.hpp>
+#include <vef/backends/transformers/precision_book.hpp>
 
 #include <algorithm>
 
@@ -30,6 +31,7 @@ public:
     find_files();
     if (inputs_.files.empty()) return no_files();
     if (todo_.empty()) return nothing_left();
+    hint();
     if (auto ok = load(); !ok) {
       out_->abandon();
       complain(console_, ok.error());
@@ -79,7 +81,8 @@ private:
                     .model = model_.model.id,
                     .variant = options_.variant,
                     .dim = model_.model.embed_dim,
-                    .models = session_->sources_of(model_)};
+                    .models = session_->sources_of(model_),
+                    .settings = session_->settings_of(model_)};
     auto mode = options_.resume    ? output_mode::resume
                 : options_.restart ? output_mode::restart
                                    : output_mode::fresh;
@@ -116,6 +119,13 @@ private:
     if (auto ok = out_->finish(); !ok) return give_up(ok.error());
     tell("nothing is left to do; " + written());
     return exit_code::ok;
+  }
+
+  // Once a run, where it would pay.
+  void hint() {
+    if (model_.service == "transformers" && !common_.checkpoints.contains("precision") && has_fast_bfloat16())
+      tell("this processor is several times faster in bfloat16: --precision auto uses it if the vectors stay "
+           "the same");
   }
 
   result<void> load() {

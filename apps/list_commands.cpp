@@ -49,6 +49,7 @@ std::string info_text(const catalog_entry& x) {
   add("memory", size_text(m.memory_estimate));
   add("batch", count(m.batch_size, "picture"));
   add("pictures", preparation_text(m.prepare));
+  for (const auto& fact : m.facts) add(fact.name.c_str(), fact.value);
   add("variants", join(variant_names()));
   return lines.text();
 }

@@ -21,6 +21,12 @@ result<std::string> content_of(const std::filesystem::path& file) {
   return std::move(out).str();
 }
 
+std::string words(const std::map<std::string, std::string>& settings) {
+  std::string out;
+  for (const auto& [key, value] : settings) out += (out.empty() ? "" : " ") + key + "=" + value;
+  return out.empty() ? "no settings" : out;
+}
+
 } // namespace
 
 result<run_facts> read_run_facts(const std::filesystem::path& file) {
@@ -35,6 +41,7 @@ result<run_facts> read_run_facts(const std::filesystem::path& file) {
     x.at("variant").get_to(out.variant);
     x.at("dim").get_to(out.dim);
     x.at("models").get_to(out.models);
+    if (x.contains("settings")) x.at("settings").get_to(out.settings); // older files have none
     return out;
   } catch (const json::exception& e) {
     return fail(errc::invalid_config, "cannot read " + vef::quoted(file.string()) + ": " + e.what());
@@ -58,6 +65,10 @@ result<void> check_same_run(const run_facts& before, const run_facts& now,
     return fail(errc::invalid_argument, "cannot go on with " + vef::quoted(file.string())
                                             + ": its model came from " + vef::quoted(before.service)
                                             + ", not from " + vef::quoted(now.service));
+  if (before.settings != now.settings)
+    return fail(errc::invalid_argument, "cannot go on with " + vef::quoted(file.string())
+                                            + ": its model was used with " + words(before.settings)
+                                            + ", not with " + words(now.settings));
   if (before.dim != now.dim)
     return fail(errc::invalid_argument, "cannot go on with " + vef::quoted(file.string())
                                             + ": its vectors have " + std::to_string(before.dim)

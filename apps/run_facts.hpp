@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,14 +21,16 @@ struct run_facts {
   std::uint32_t dim = 0;
   std::vector<std::string> models =
       {}; ///< the files and folders that the model came from; none for a built-in one
+  std::map<std::string, std::string> settings = {}; ///< with which it was used other than usual
 
   bool operator==(const run_facts&) const = default;
 
   static constexpr std::string_view type_name = "vef::run_facts";
   static constexpr auto fields() {
-    return std::tuple{field{"vef", &run_facts::vef},     field{"service", &run_facts::service},
-                      field{"model", &run_facts::model}, field{"variant", &run_facts::variant},
-                      field{"dim", &run_facts::dim},     field{"models", &run_facts::models}};
+    return std::tuple{field{"vef", &run_facts::vef},          field{"service", &run_facts::service},
+                      field{"model", &run_facts::model},      field{"variant", &run_facts::variant},
+                      field{"dim", &run_facts::dim},          field{"models", &run_facts::models},
+                      field{"settings", &run_facts::settings}};
   }
 };
 

@@ -97,6 +97,7 @@ result<embeddings> embed_one(const similar_options& options, common_options comm
   auto facts = facts_of(options);
   if (!facts) return fail(facts.error());
   if (common.models.empty()) common.models = facts->models;
+  if (common.checkpoints.empty()) common.checkpoints = facts->settings;
   auto opened = session::open(common, options.model);
   if (!opened) return fail(opened.error());
   auto model = opened->find(options.model.empty() ? facts->model : options.model);

@@ -3,15 +3,18 @@
 #include <vef/apps/command.hpp>
 #include <vef/supervisor/runtime.hpp>
 
+#include <map>
 #include <memory>
 
 namespace vef {
 
 /// A runtime with the services that a command line asks for, and their models: those of a file if one is
-/// given, else `descriptors`, and `torch` for files of models.
+/// given, else `descriptors`, `transformers` for checkpoints, in named folders and the Hub's cache, and
+/// `torch` for other files of models.
 class session {
 public:
-  /// `model` may be the file of a model or of its description; then that one is the default.
+  /// `model` may be the file of a model or of its description, or a checkpoint's folder; then that one is the
+  /// default.
   ///
   /// With a file of services, waits until each of them runs or has failed.
   ///
@@ -29,18 +32,28 @@ public:
   /// The files and folders that a model came from, as absolute paths; none for a built-in one.
   std::vector<std::string> sources_of(const catalog_entry& x) const;
 
+  /// The settings with which the model's service was made.
+  std::map<std::string, std::string> settings_of(const catalog_entry& x) const;
+
 private:
+  result<void> add_services(const common_options& options);
+  result<void> add_checkpoints(const common_options& options);
   static result<session> open_described(const common_options& options, runtime_options settings, session x);
   result<void> read_catalog();
 
   std::unique_ptr<vef::runtime> runtime_;
   std::vector<catalog_entry> catalog_;
   std::vector<std::string> sources_;
-  std::string named_file_; ///< given as the model
+  std::string named_file_;    ///< given as the model
+  std::string named_service_; ///< has it
+  std::map<std::string, std::string> checkpoint_settings_;
   bool described_ = false; ///< the services are those of a file
 };
 
 /// Whether a text given as a model is the path of a file: it ends in .pt, .pt2, .toml or .json.
 bool names_model_file(const std::string& model);
+
+/// Whether it is a checkpoint's folder: config.json is in it.
+bool names_checkpoint(const std::string& model);
 
 } // namespace vef

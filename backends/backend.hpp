@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -56,11 +57,14 @@ public:
   virtual vef::tier tier() const { return tier::host; }
 
   /// Moves the weights to another tier of the model's ladder, one step up or down. After an error the model
-  /// is where it was. Called like the load, and never while `embed` runs.
+  /// is where it was. Called like the load, and never while `embed` runs unless it moves in the background.
   virtual result<void> move_to(const load_context& to) {
     static_cast<void>(to);
     return fail(errc::invalid_argument, "this model has only one tier");
   }
+
+  /// Whether it can be used while it moves up: passes begun before go on with what they began with.
+  virtual bool moves_while_embedding() const { return false; }
 
   /// How many threads may be in `embed` at once.
   virtual unsigned concurrency() const { return 1; }
@@ -74,8 +78,13 @@ class backend {
 public:
   virtual ~backend() = default;
 
-  /// The models that it offers. The first is the default. Asked once, when the service starts.
+  /// The models that it offers. The first is the default. Asked once, when the service starts; see
+  /// `changed_catalog`.
   virtual std::vector<model_info> catalog() const = 0;
+
+  /// The models that it offers now, if they are no longer those of the last call of this or of `catalog`.
+  /// Asked on the health-check interval, along with `check`; must not take long.
+  virtual std::optional<std::vector<model_info>> changed_catalog() { return {}; }
 
   /// Loads a model of the catalog. May take long.
   virtual result<std::unique_ptr<loaded_model>> load(const model_info& model,

@@ -16,8 +16,11 @@ namespace vef {
 
 namespace {
 
-constexpr std::size_t largest_file = 1 << 20;
 constexpr int deepest = 16;
+
+std::string mebibytes(std::size_t bytes) {
+  return bytes % (1 << 20) == 0 ? std::to_string(bytes >> 20) + " MiB" : std::to_string(bytes) + " bytes";
+}
 
 std::string at(const std::string& file, std::size_t line, std::size_t column) {
   return file + ':' + std::to_string(line) + ':' + std::to_string(column);
@@ -148,7 +151,7 @@ std::string place(const std::filesystem::path& file) {
   return text.substr(1, text.size() - 2);
 }
 
-result<document> read_document(const std::filesystem::path& file) {
+result<document> read_document(const std::filesystem::path& file, std::size_t most) {
   auto name = place(file);
   std::error_code ignored;
   if (!std::filesystem::is_regular_file(file, ignored))
@@ -156,12 +159,17 @@ result<document> read_document(const std::filesystem::path& file) {
   // Its size is what was read and not what the file system says: some files grow, and some of the kernel's
   // say 0. An iterator over the bytes would throw where the disk fails.
   std::ifstream in{file, std::ios::binary};
-  std::string text(largest_file + 1, '\0');
-  if (in) in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  constexpr std::size_t piece = 64 << 10;
+  std::string text;
+  while (in && text.size() <= most) {
+    auto before = text.size();
+    text.resize(before + piece);
+    in.read(text.data() + before, piece);
+    text.resize(before + static_cast<std::size_t>(in.gcount()));
+  }
   if (!in.is_open() || in.bad()) return fail(errc::invalid_config, name + ": cannot be read");
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() > largest_file)
-    return fail(errc::invalid_config, name + ": over 1 MiB, too large for a settings file");
+  if (text.size() > most)
+    return fail(errc::invalid_config, name + ": over " + mebibytes(most) + ", too large for a settings file");
   auto root = file.extension() == ".json" ? read_json(text, name) : read_toml(text, name);
   if (root && !std::holds_alternative<document::table>(root->value))
     return fail(errc::invalid_config,

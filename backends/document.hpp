@@ -35,9 +35,9 @@ struct document::entry {
 };
 
 /// Reads a .toml or .json file whose outermost value is a table. Errors: invalid_config, with
-/// FILE:LINE:COLUMN where the syntax is wrong; a file over 1 MiB, or nested deeper than 16 levels, is refused
-/// as well.
-result<document> read_document(const std::filesystem::path& file);
+/// FILE:LINE:COLUMN where the syntax is wrong; a file of more than `most` bytes, or nested deeper than 16
+/// levels, is refused as well.
+result<document> read_document(const std::filesystem::path& file, std::size_t most = 1 << 20);
 
 /// A path as it stands at the head of a message: without quotes, but with control characters escaped.
 std::string place(const std::filesystem::path& file);

@@ -65,7 +65,8 @@ table_reader::table_reader(const document& table, std::string path, error& probl
     , path_(std::move(path))
     , problem_(problem) {
   if (!std::holds_alternative<document::table>(table.value))
-    refuse(table.where, vef::quoted(path_) + " must be a table, not " + std::string{table.kind()});
+    refuse(table.where, (path_.empty() ? "the content" : vef::quoted(path_)) + " must be a table, not "
+                            + std::string{table.kind()});
 }
 
 table_reader::table_reader(const document& table, std::string path, error& problem,
@@ -222,7 +223,7 @@ std::array<float, 3> table_reader::three(std::string_view key, const std::string
   return out;
 }
 
-std::array<std::uint32_t, 2> table_reader::size(std::string_view key) {
+std::array<std::uint32_t, 2> table_reader::size(std::string_view key, const std::string& order) {
   std::array<std::uint32_t, 2> out{1, 1};
   auto items = list(key);
   auto good = items && items->size() == 2;
@@ -231,7 +232,7 @@ std::array<std::uint32_t, 2> table_reader::size(std::string_view key) {
     good = side && *side >= 1 && *side <= largest_side;
     if (good) out[i] = static_cast<std::uint32_t>(*side);
   }
-  if (!good) must_be(key, "[width, height], whole numbers from 1 to " + std::to_string(largest_side));
+  if (!good) must_be(key, order + ", whole numbers from 1 to " + std::to_string(largest_side));
   return out;
 }
 

@@ -26,6 +26,9 @@ public:
   /// Any key that is not among `keys` is wrong. `path` is empty for the outermost table.
   table_reader(const document& table, std::string path, error& problem, const std::vector<std::string>& keys);
 
+  /// Any key is allowed: for files of others, whose keys grow from year to year.
+  table_reader(const document& table, std::string path, error& problem);
+
   bool has(std::string_view key) const { return table_.find(key) != nullptr; }
 
   /// FILE:LINE:COLUMN of the table; of a value, or of the table where it is missing; of an item of a list, or
@@ -70,8 +73,8 @@ public:
   /// A list of three numbers; `order` says which is which.
   std::array<float, 3> three(std::string_view key, const std::string& order);
 
-  /// [width, height]
-  std::array<std::uint32_t, 2> size(std::string_view key);
+  /// A list of two sides in pixels; `order` says which is which.
+  std::array<std::uint32_t, 2> size(std::string_view key, const std::string& order = "[width, height]");
 
   template <class T>
   T one_of(std::string_view key, const std::vector<std::pair<std::string, T>>& choices,
@@ -98,8 +101,6 @@ public:
   static constexpr std::int64_t largest_side = 16384;
 
 private:
-  table_reader(const document& table, std::string path, error& problem);
-
   std::int64_t integer(std::string_view key, std::int64_t least, std::int64_t most);
   std::string choice(std::string_view key, const std::vector<std::string>& words);
   const document::array* list(std::string_view key) const;

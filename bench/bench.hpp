@@ -61,10 +61,16 @@ struct paired {
 };
 
 // One function a question.
+void checkpoints(const options& x);
 void eviction(const options& x);
+void loading(const options& x);
 void memory(const options& x);
 void request_overhead(const options& x);
 void thrash(const options& x);
 void whole_path(const options& x);
+
+/// What `loading` runs in a process of its own: prints seconds to the first vector and for the unload, and
+/// bytes.
+int measure_load(const std::string& how, const std::string& folder, unsigned threads);
 
 } // namespace vef::bench

@@ -26,6 +26,8 @@ struct question {
 
 const question questions[]{{"request_overhead", request_overhead},
                            VEF_BENCH_TORCH(whole_path),
+                           VEF_BENCH_TORCH(checkpoints),
+                           VEF_BENCH_TORCH(loading),
                            VEF_BENCH_TORCH(memory),
                            {"thrash", thrash},
                            {"eviction", eviction}};
@@ -40,6 +42,10 @@ int usage() {
 } // namespace
 
 int main(int argc, char** argv) {
+#ifdef VEF_TORCH
+  if (argc == 5 && std::string_view{argv[1]} == "--load")
+    return measure_load(argv[2], argv[3], static_cast<unsigned>(std::atoi(argv[4])));
+#endif
   spdlog::set_level(spdlog::level::err);
   options how;
   std::vector<const question*> chosen;

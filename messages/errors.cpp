@@ -44,8 +44,13 @@ constexpr std::array<entry, errc_count> entries{{
     {errc::unavailable, "unavailable", "try again shortly; see 'vef status' if it stays so", true},
     {errc::internal, "internal", "this is a bug in vef: please report it with the log"},
     {errc::cannot_write, "cannot_write", "choose another place to write to, or mend its permissions"},
-    {errc::disk_full, "disk_full", "free some space, then go on with --resume"},
+    {errc::disk_full, "disk_full", "free some space, then go on where it stopped (vef embed: with --resume)"},
     {errc::missing_capability, "missing_capability", "provide what is missing, then start the service again"},
+    {errc::corrupt_model, "corrupt_model", "the model's files are damaged or incomplete: get them again"},
+    {errc::unsupported_model, "unsupported_model", "use a model of a supported family; 'vef models' lists what is there"},
+    {errc::not_found, "not_found", "check the name of the repository and its revision"},
+    {errc::access_denied, "access_denied", "set HF_TOKEN to a token whose account may read it"},
+    {errc::download_failed, "download_failed", "try again: what was downloaded is kept", true},
 }};
 
 constexpr bool in_order() {

@@ -54,10 +54,17 @@ enum class errc : std::uint8_t {
 
   // Before a service starts.
   missing_capability, ///< something that it requires is not there
+
+  // A model's files, and getting them.
+  corrupt_model,     ///< they contradict their format, each other or themselves
+  unsupported_model, ///< nothing here computes such a network
+  not_found,         ///< a repository, a revision or a file of one
+  access_denied,     ///< it wants a token, or one with more rights
+  download_failed,   ///< the network, or what came over it
 };
 
 /// The number of codes, `ok` included.
-inline constexpr std::size_t errc_count = static_cast<std::size_t>(errc::missing_capability) + 1;
+inline constexpr std::size_t errc_count = static_cast<std::size_t>(errc::download_failed) + 1;
 
 /// The code as a word, for logs and JSON: "corrupt_image".
 std::string_view to_string(errc code) noexcept;

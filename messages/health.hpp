@@ -55,8 +55,10 @@ struct check_report {
   std::chrono::milliseconds oldest_queued{}; ///< of all of its models
   std::chrono::milliseconds oldest_running{};
   std::chrono::milliseconds no_progress{};
-  std::uint32_t failed_models = 0; ///< whose last load failed
-  error model = {};                ///< why, for the first of them
+  std::uint32_t failed_models = 0;      ///< whose last load failed
+  error model = {};                     ///< why, for the first of them
+  bool has_new_catalog = false;         ///< models came or went since the last report
+  std::vector<model_info> catalog = {}; ///< if so: the models that it offers now
 
   bool operator==(const check_report&) const = default;
 
@@ -68,7 +70,9 @@ struct check_report {
                       field{"oldest_running", &check_report::oldest_running},
                       field{"no_progress", &check_report::no_progress},
                       field{"failed_models", &check_report::failed_models},
-                      field{"model", &check_report::model}};
+                      field{"model", &check_report::model},
+                      field{"has_new_catalog", &check_report::has_new_catalog},
+                      field{"catalog", &check_report::catalog}};
   }
 };
 

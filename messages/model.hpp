@@ -37,6 +37,19 @@ struct tier_need {
   }
 };
 
+/// Something else that is known of a model, for people: "family" "clip", "weights" "float16".
+struct model_fact {
+  std::string name;
+  std::string value;
+
+  bool operator==(const model_fact&) const = default;
+
+  static constexpr std::string_view type_name = "vef::model_fact";
+  static constexpr auto fields() {
+    return std::tuple{field{"name", &model_fact::name}, field{"value", &model_fact::value}};
+  }
+};
+
 /// One entry of a backend's catalog.
 struct model_info {
   std::string id;   ///< unique within its service
@@ -55,6 +68,7 @@ struct model_info {
   bool normalized = false;           ///< vectors have the length 1
   std::optional<std::chrono::milliseconds> keep_alive =
       {}; ///< after its last use; instead of its service's timeouts
+  std::vector<model_fact> facts = {};
 
   bool operator==(const model_info&) const = default;
 
@@ -73,7 +87,8 @@ struct model_info {
                       field{"tiers", &model_info::tiers},
                       field{"batch_size", &model_info::batch_size},
                       field{"normalized", &model_info::normalized},
-                      field{"keep_alive", &model_info::keep_alive}};
+                      field{"keep_alive", &model_info::keep_alive},
+                      field{"facts", &model_info::facts}};
   }
 };
 

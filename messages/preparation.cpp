@@ -73,7 +73,10 @@ result<void> validate(const preparation& x) {
     return bad("a side is over 16384 pixels");
   if ((x.crop_width == 0) != (x.crop_height == 0)) return bad("only one side of the crop is given");
   if (!std::isfinite(x.scale) || x.scale == 0) return bad("scale must be a number other than 0");
+  if (!std::isfinite(x.shift)) return bad("shift must be a finite number");
   for (std::size_t c = 0; c < 3; ++c) {
+    if (!std::isfinite(x.divisor[c]) || x.divisor[c] == 0)
+      return bad("divisor must be finite numbers other than 0");
     if (!std::isfinite(x.mean[c])) return bad("mean must be finite numbers");
     if (!std::isfinite(x.std[c]) || x.std[c] == 0) return bad("std must be finite numbers other than 0");
   }
@@ -103,5 +106,14 @@ std::string_view to_string(interpolation x) noexcept {
 }
 
 std::string_view to_string(channel_order x) noexcept { return x == channel_order::rgb ? "rgb" : "bgr"; }
+
+std::string_view to_string(arithmetic x) noexcept {
+  switch (x) {
+  case arithmetic::pillow: return "pillow";
+  case arithmetic::pillow_13: return "pillow-13";
+  case arithmetic::torchvision: return "torchvision";
+  }
+  return "unknown";
+}
 
 } // namespace vef

@@ -30,9 +30,17 @@ enum class interpolation : std::uint8_t {
 
 enum class channel_order : std::uint8_t { rgb, bgr };
 
+/// Whose arithmetic prepares a picture. All of them resample in two passes with 8 bits between; they differ
+/// in the last bit of some pixels, which is why vectors from different programs differ a little.
+enum class arithmetic : std::uint8_t {
+  pillow,      ///< Pillow up to 12: across first, 22-bit weights; scale, subtract and divide one by one
+  pillow_13,   ///< Pillow 13: as before, but down first where that shrinks more
+  torchvision, ///< torchvision on uint8 tensors: across first, 16-bit weights; scale folded into mean and std
+};
+
 /// What a model expects of its pixels, in this order: resize, crop or pad, mirror; then, as float32 per
-/// channel, (value * scale - mean) / std, in `channels` order. `mean` and `std` are listed in `channels`
-/// order too.
+/// channel, (value * scale - shift - mean) / std / divisor, in `channels` order. `mean`, `std` and `divisor`
+/// are listed in `channels` order too.
 struct preparation {
   resize_rule resize = resize_rule::exact;
   std::uint32_t width = 224;
@@ -48,8 +56,11 @@ struct preparation {
 
   channel_order channels = channel_order::rgb;
   double scale = 1.0 / 255.0;
+  float shift = 0; ///< EfficientNet's processor subtracts 1 before it normalises
   std::array<float, 3> mean{};
   std::array<float, 3> std{1, 1, 1};
+  std::array<float, 3> divisor{1, 1, 1}; ///< and divides by std once more
+  vef::arithmetic arithmetic = vef::arithmetic::pillow;
 
   bool operator==(const preparation&) const = default;
 
@@ -67,8 +78,11 @@ struct preparation {
                       field{"mirror", &preparation::mirror},
                       field{"channels", &preparation::channels},
                       field{"scale", &preparation::scale},
+                      field{"shift", &preparation::shift},
                       field{"mean", &preparation::mean},
-                      field{"std", &preparation::std}};
+                      field{"std", &preparation::std},
+                      field{"divisor", &preparation::divisor},
+                      field{"arithmetic", &preparation::arithmetic}};
   }
 };
 
@@ -86,12 +100,13 @@ const std::vector<std::string>& variant_names();
 /// `x` changed for a variant. Errors: unknown_variant, with the nearest name.
 result<preparation> with_variant(const preparation& x, std::string_view variant);
 
-/// Refuses what no picture could be prepared by: sides of 0 or over 16384, a std of 0, numbers that are not
-/// finite.
+/// Refuses what no picture could be prepared by: sides of 0 or over 16384, a std or divisor of 0, numbers that are
+/// not finite.
 result<void> validate(const preparation& x);
 
 std::string_view to_string(resize_rule x) noexcept;
 std::string_view to_string(interpolation x) noexcept;
 std::string_view to_string(channel_order x) noexcept;
+std::string_view to_string(arithmetic x) noexcept;
 
 } // namespace vef

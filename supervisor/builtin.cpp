@@ -3,6 +3,7 @@
 #include <vef/backends/descriptors/descriptors.hpp>
 #ifdef VEF_TORCH
 #include <vef/backends/torch/torch.hpp>
+#include <vef/backends/transformers/transformers.hpp>
 #endif
 
 namespace vef {
@@ -12,6 +13,7 @@ std::shared_ptr<backend_types> builtin_backends() {
   add_descriptors_backend(*types);
 #ifdef VEF_TORCH
   add_torch_backend(*types);
+  add_transformers_backend(*types);
 #endif
   return types;
 }

@@ -40,6 +40,10 @@ void supervisor_machine::check(const std::string& service, std::uint64_t life) {
             auto one = ended();
             if (!one) return;
             one->status.checked_at = wall_clock();
+            if (report.has_new_catalog) {
+              one->status.catalog = report.catalog;
+              one->status.default_model = report.catalog.empty() ? std::string{} : report.catalog.front().id;
+            }
             on_verdict(service, one->watch->answered(report));
           },
           [this, service, ended](caf::error& why) {

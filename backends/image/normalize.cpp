@@ -10,13 +10,37 @@ namespace {
 // A sample has 256 values: what becomes of each is computed once, exactly as the reference computes it.
 using table = std::array<float, 256>;
 
+// What is subtracted and divided by after the rescaling of one channel.
+struct tail {
+  float shift, mean, std, divisor;
+
+  float operator()(float scaled) const { return (scaled - shift - mean) / std / divisor; }
+};
+
+// Rounded on its own: no compiler may fuse it with a sum.
+float product(float a, float b) { return static_cast<float>(static_cast<double>(a) * b); }
+
+// torchvision's processors fold the scale into mean and std, unless there is nothing to normalise by or the
+// shift is in between.
+bool folds_scale(const preparation& x) {
+  bool normalises = x.mean != std::array<float, 3>{0, 0, 0} || x.std != std::array<float, 3>{1, 1, 1};
+  return x.arithmetic == arithmetic::torchvision && normalises && x.shift == 0;
+}
+
+float rescaled(std::size_t value, const preparation& x) {
+  if (folds_scale(x)) return static_cast<float>(value);
+  if (x.arithmetic == arithmetic::torchvision)
+    return product(static_cast<float>(value), static_cast<float>(x.scale));
+  return static_cast<float>(static_cast<double>(value) * x.scale);
+}
+
 std::array<table, 3> make_tables(const preparation& x) {
+  auto unit = folds_scale(x) ? static_cast<float>(1.0 / x.scale) : 1.0f;
   std::array<table, 3> out;
-  for (std::size_t c = 0; c < 3; ++c)
-    for (std::size_t v = 0; v < 256; ++v) {
-      auto scaled = static_cast<float>(static_cast<double>(v) * x.scale);
-      out[c][v] = (scaled - x.mean[c]) / x.std[c];
-    }
+  for (std::size_t c = 0; c < 3; ++c) {
+    const tail finish{x.shift, product(x.mean[c], unit), product(x.std[c], unit), x.divisor[c]};
+    for (std::size_t v = 0; v < 256; ++v) out[c][v] = finish(rescaled(v, x));
+  }
   return out;
 }
 

@@ -1,6 +1,6 @@
 // The inner loops of resizing. All of them compute the same 32-bit sums, so that a machine without wide
-// vectors is slower but never different. Weights have 22 bits and a sign: sums of 16-bit products are done
-// for their upper and lower parts apart.
+// vectors is slower but never different. Weights have up to 23 bits and a sign: sums of 16-bit products are
+// done for their upper and lower parts apart.
 #include <vef/backends/image/resample.hpp>
 
 #include <algorithm>
@@ -15,48 +15,49 @@ namespace vef {
 
 namespace {
 
-constexpr std::int32_t half = 1 << (weight_bits - 1);
+constexpr std::int32_t half(int bits) { return 1 << (bits - 1); }
 
-std::uint8_t to_byte(std::int32_t sum) {
-  return static_cast<std::uint8_t>(std::clamp(sum >> weight_bits, 0, 255));
+std::uint8_t to_byte(std::int32_t sum, int bits) {
+  return static_cast<std::uint8_t>(std::clamp(sum >> bits, 0, 255));
 }
 
 void row_across(const axis_weights& axis, const std::uint8_t* from, std::uint8_t* to) {
   for (std::size_t o = 0; o < axis.first.size(); ++o) {
     auto pixel = from + std::size_t{axis.first[o]} * 3;
     auto weights = axis.weights.data() + o * axis.taps;
-    std::int32_t r = half, g = half, b = half;
+    std::int32_t r = half(axis.bits), g = r, b = r;
     for (std::uint32_t i = 0; i < axis.count[o]; ++i, pixel += 3) {
       r += weights[i] * pixel[0];
       g += weights[i] * pixel[1];
       b += weights[i] * pixel[2];
     }
-    *to++ = to_byte(r);
-    *to++ = to_byte(g);
-    *to++ = to_byte(b);
+    *to++ = to_byte(r, axis.bits);
+    *to++ = to_byte(g, axis.bits);
+    *to++ = to_byte(b, axis.bits);
   }
 }
 
 // Blocks of bytes whose sums stay in registers while all rows pass by.
 template <std::size_t Block>
 [[gnu::always_inline]] inline void sum_block(const std::uint8_t* from, std::size_t stride,
-                                             std::span<const std::int32_t> weights, std::uint8_t* to) {
+                                             std::span<const std::int32_t> weights, int bits,
+                                             std::uint8_t* to) {
   std::array<std::int32_t, Block> sums;
-  sums.fill(half);
+  sums.fill(half(bits));
   for (auto weight : weights) {
     for (std::size_t i = 0; i < Block; ++i) sums[i] += weight * from[i];
     from += stride;
   }
-  for (std::size_t i = 0; i < Block; ++i) to[i] = to_byte(sums[i]);
+  for (std::size_t i = 0; i < Block; ++i) to[i] = to_byte(sums[i], bits);
 }
 
 [[gnu::always_inline]] inline void sum_all(const std::uint8_t* from, std::size_t stride,
-                                           std::span<const std::int32_t> weights, std::uint8_t* to,
+                                           std::span<const std::int32_t> weights, int bits, std::uint8_t* to,
                                            std::size_t size) {
   constexpr std::size_t block = 32;
   std::size_t at = 0;
-  for (; at + block <= size; at += block) sum_block<block>(from + at, stride, weights, to + at);
-  for (; at < size; ++at) sum_block<1>(from + at, stride, weights, to + at);
+  for (; at + block <= size; at += block) sum_block<block>(from + at, stride, weights, bits, to + at);
+  for (; at < size; ++at) sum_block<1>(from + at, stride, weights, bits, to + at);
 }
 
 #if defined(__x86_64__)
@@ -69,11 +70,11 @@ template <std::size_t Block>
                           2, -1, 5, -1, 8, -1, 11, -1, -1, -1, -1, -1, -1, -1, -1, -1);
 }
 
-[[gnu::target("avx2")]] inline void store_pixel(__m256i high, __m256i low, std::uint8_t* to) {
+[[gnu::target("avx2")]] inline void store_pixel(__m256i high, __m256i low, int bits, std::uint8_t* to) {
   auto sums = _mm256_add_epi32(_mm256_slli_epi32(high, 8), low);
   sums = _mm256_hadd_epi32(sums, sums); // r g r g | b 0 b 0
   auto rgb = _mm_unpacklo_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-  rgb = _mm_srai_epi32(_mm_add_epi32(rgb, _mm_set1_epi32(half)), weight_bits);
+  rgb = _mm_sra_epi32(_mm_add_epi32(rgb, _mm_set1_epi32(half(bits))), _mm_cvtsi32_si128(bits));
   rgb = _mm_packs_epi32(rgb, rgb);
   auto bytes = _mm_cvtsi128_si32(_mm_packus_epi16(rgb, rgb));
   std::memcpy(to, &bytes, 3);
@@ -100,14 +101,14 @@ template <std::size_t Rows>
         low[r] = _mm256_add_epi32(low[r], _mm256_madd_epi16(samples, by_lower));
       }
     }
-    for (std::size_t r = 0; r < Rows; ++r) store_pixel(high[r], low[r], to[r] + o * 3);
+    for (std::size_t r = 0; r < Rows; ++r) store_pixel(high[r], low[r], axis.bits, to[r] + o * 3);
   }
 }
 
 [[gnu::target("avx2")]] void sum_all_avx2(const std::uint8_t* from, std::size_t stride,
-                                          std::span<const std::int32_t> weights, std::uint8_t* to,
+                                          std::span<const std::int32_t> weights, int bits, std::uint8_t* to,
                                           std::size_t size) {
-  sum_all(from, stride, weights, to, size);
+  sum_all(from, stride, weights, bits, to, size);
 }
 
 bool has_avx2() {
@@ -154,12 +155,12 @@ void row_resampler::operator()(std::span<const std::uint8_t* const> from, std::s
   for (; done < from.size(); ++done) row_across(axis_, from[done], to[done]);
 }
 
-void sum_rows(const std::uint8_t* from, std::size_t stride, std::span<const std::int32_t> weights,
+void sum_rows(const std::uint8_t* from, std::size_t stride, std::span<const std::int32_t> weights, int bits,
               std::uint8_t* to, std::size_t size) {
 #if defined(__x86_64__)
-  if (has_avx2()) return sum_all_avx2(from, stride, weights, to, size);
+  if (has_avx2()) return sum_all_avx2(from, stride, weights, bits, to, size);
 #endif
-  sum_all(from, stride, weights, to, size);
+  sum_all(from, stride, weights, bits, to, size);
 }
 
 } // namespace vef

@@ -40,10 +40,11 @@ struct crop {
   std::uint32_t size = 0;
 };
 
-crop centre(std::uint32_t have, std::uint32_t want) {
+crop centre(std::uint32_t have, std::uint32_t want, arithmetic whose) {
   if (want == 0) return {{0, have}, 0, have};
   if (have >= want) return {{(have - want) / 2, want}, 0, want};
-  return {{0, have}, (want - have + 1) / 2, want};
+  auto rest = want - have;
+  return {{0, have}, whose == arithmetic::torchvision ? rest / 2 : (rest + 1) / 2, want};
 }
 
 pixels on_canvas(const pixels& picture, const crop& across, const crop& down, const preparation& x) {
@@ -69,7 +70,7 @@ pixels resized_part(pixels picture, const preparation& x, std::uint32_t width, s
                     stretch columns, stretch rows) {
   bool whole = columns.size == width && rows.size == height;
   if (width == picture.width && height == picture.height && whole) return picture;
-  if (x.antialias) return resize_part(picture, width, height, x.filter, columns, rows);
+  if (x.antialias) return resize_part(picture, width, height, x.filter, columns, rows, x.arithmetic);
   auto all = resize(picture, width, height, x.filter, false);
   return whole ? all : resize_part(all, width, height, x.filter, columns, rows);
 }
@@ -82,6 +83,9 @@ bool costs_too_much(const pixels& picture, const preparation& x, size target) {
       x.antialias && x.crop_width ? std::min<std::uint64_t>(x.crop_width, target.width) : target.width;
   auto height =
       x.antialias && x.crop_height ? std::min<std::uint64_t>(x.crop_height, target.height) : target.height;
+  if (down_first(picture, static_cast<std::uint32_t>(target.width), static_cast<std::uint32_t>(target.height),
+                 x.arithmetic))
+    return width * height > decode_limits{}.max_pixels; // what is between is no larger than the picture
   constexpr std::uint64_t overlap = 8; // what the widest filter reaches out at both ends, and more
   auto between =
       std::min<std::uint64_t>(picture.height, (height + overlap) * picture.height / target.height + overlap);
@@ -102,7 +106,8 @@ result<pixels> fit_unguarded(pixels picture, const preparation& x) {
     return fail(errc::image_too_large,
                 "cannot resize " + given + " to " + by(target.width, target.height) + ": that is too large");
   auto width = static_cast<std::uint32_t>(target.width), height = static_cast<std::uint32_t>(target.height);
-  auto across = centre(width, x.crop_width), down = centre(height, x.crop_height);
+  auto across = centre(width, x.crop_width, x.arithmetic);
+  auto down = centre(height, x.crop_height, x.arithmetic);
   auto out = resized_part(std::move(picture), x, width, height, across.kept, down.kept);
   if (out.width != across.size || out.height != down.size) out = on_canvas(out, across, down, x);
   if (x.mirror) mirror(out);

@@ -15,26 +15,33 @@ struct stretch {
   std::uint32_t size = 0;
 };
 
-/// The part `columns` x `rows` of what `resize(picture, width, height, filter)` yields, to the bit, for the
-/// price of that part: a crop is cheaper than the resizing before it.
+/// The part `columns` x `rows` of what `resize` yields for the same width, height, filter and arithmetic, to
+/// the bit, for the price of that part: a crop is cheaper than the resizing before it.
 pixels resize_part(const pixels& picture, std::uint32_t width, std::uint32_t height, interpolation filter,
-                   stretch columns, stretch rows);
+                   stretch columns, stretch rows, arithmetic whose = arithmetic::pillow);
+
+/// Whether a picture that changes on both axes is resampled down before it is across: what Pillow 13 does
+/// where that leaves less to do (hf.md, 5.3).
+bool down_first(const pixels& picture, std::uint32_t width, std::uint32_t height, arithmetic whose);
 
 /// How one axis is resampled: output `o` is the sum of `taps` inputs from `first[o]` on, each times its
-/// weight in 22-bit fixed point. The weights of each output are padded with zeros to `taps`, a multiple of
-/// four.
+/// weight in fixed point, `bits` of it behind the point. The weights of each output are padded with zeros to
+/// `taps`, a multiple of four.
 struct axis_weights {
   std::uint32_t begin = 0; ///< the first input that any output needs
   std::uint32_t end = 0;
   std::uint32_t taps = 0;
+  int bits = 0;
   std::vector<std::uint32_t> first;
   std::vector<std::uint32_t> count; ///< of the taps before the padding
   std::vector<std::int32_t> weights;
 };
 
-inline constexpr int weight_bits = 22;
-
-axis_weights make_axis_weights(std::uint32_t from, std::uint32_t to, interpolation filter, stretch part);
+/// The weights of the part `part` of an axis of `from` inputs and `to` outputs. Pillow's have 22 bits behind
+/// the point (hf.md, 5.3); torchvision's fit 16 bits, as many of them behind the point as the largest weight
+/// of the whole axis leaves (hf.md, 5.4).
+axis_weights make_axis_weights(std::uint32_t from, std::uint32_t to, interpolation filter, stretch part,
+                               arithmetic whose);
 
 /// Resamples rows of RGB pixels across. One object serves all rows of a picture.
 class row_resampler {
@@ -52,8 +59,9 @@ private:
       halves_; // for the vector units: of four weights the four high, then the four low parts
 };
 
-/// Resamples down: the weighted sum of `weights.size()` rows of `size` bytes, `stride` apart.
-void sum_rows(const std::uint8_t* from, std::size_t stride, std::span<const std::int32_t> weights,
+/// Resamples down: the weighted sum of `weights.size()` rows of `size` bytes, `stride` apart; `bits` of each
+/// weight are behind the point.
+void sum_rows(const std::uint8_t* from, std::size_t stride, std::span<const std::int32_t> weights, int bits,
               std::uint8_t* to, std::size_t size);
 
 } // namespace vef

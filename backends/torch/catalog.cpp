@@ -15,6 +15,15 @@ bool is_model_file(const fs::path& file) { return file.extension() == ".pt" || f
 
 bool is_document(const fs::path& file) { return file.extension() == ".toml" || file.extension() == ".json"; }
 
+// A folder of another backend's, whose .json files are no descriptions.
+bool is_checkpoint(const fs::path& folder) {
+  auto has = [&](const char* name) {
+    std::error_code ignored;
+    return fs::is_regular_file(folder / name, ignored);
+  };
+  return has("config.json") && (has("model.safetensors") || has("model.safetensors.index.json"));
+}
+
 // What lies in a folder, in the order of the names. A folder that cannot be read is empty and sets `error`.
 std::vector<fs::path> listing(const fs::path& folder, std::error_code& error) {
   std::vector<fs::path> found;
@@ -81,6 +90,7 @@ private:
                   "cannot list the folder " + vef::quoted(folder.string()) + ": " + error.message());
     for (const auto& item : found) {
       std::error_code ignored;
+      if (is_checkpoint(item)) continue;
       if (fs::is_directory(item, ignored)) {
         for (const auto& inner : listing(item, ignored)) {
           if (auto ok = add_found(inner); !ok) return ok;

@@ -122,7 +122,7 @@ std::uint64_t device_use::bytes() const {
 
 } // namespace vef
 
-extern "C" __attribute__((visibility("default"))) bool vef_torch_read_device_2(vef::device_reading& out) {
+extern "C" __attribute__((visibility("default"))) bool vef_torch_read_device_3(vef::device_reading& out) {
   try {
     auto device = vef::torch_device(out.device);
     if (!device.is_cuda() || !vef::users_of(device).open) return false;

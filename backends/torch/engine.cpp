@@ -92,8 +92,9 @@ public:
     if (device_.is_cuda()) open_cuda(device_);
     use_threads(spec.load.threads);
     c10::InferenceMode inference;
-    program_ = package ? load_package(spec) : load_torchscript(spec);
-    if (program_->serves()) try_out();
+    program_ = spec.planned ? load_plan(spec) : package ? load_package(spec) : load_torchscript(spec);
+    tried_ = spec.planned != nullptr; // its shapes are known to fit
+    if (program_->serves() && !tried_) try_out();
   }
 
   result<void> forward(const write_input& write, vector_rows rows, const embed_context& context) override {
@@ -134,7 +135,9 @@ public:
   // LibTorch keeps what passes leave on a CUDA device for all models together: of that, what this model may
   // have left there.
   model_memory memory() const override {
-    model_memory out{program_->weights(), {{spec_.emulated ? spec_.device : "host", working_.bytes()}}};
+    auto expected = spec_.planned ? spec_.planned->working_bytes : 0;
+    model_memory out{program_->weights(),
+                     {{spec_.emulated ? spec_.device : "host", std::max(working_.bytes(), expected)}}};
     if (device_.is_cuda())
       out.working.push_back({spec_.device, std::min<std::uint64_t>(cached_bytes(device_), on_device_)});
     return out;
@@ -142,6 +145,7 @@ public:
 
   vef::tier tier() const override { return program_->tier(); }
   unsigned concurrency() const override { return program_->concurrency(); }
+  bool moves_while_embedding() const override { return program_->moves_while_running(); }
 
 private:
   result<void> try_forward(const write_input& write, vector_rows rows, const embed_context& context) {
@@ -214,6 +218,7 @@ private:
     return output.to(at::kCPU, at::kFloat).contiguous();
   }
 
+  // A row may ask for the first numbers of a vector only.
   void copy(const at::Tensor& output, vector_rows rows) const {
     auto numbers = output.const_data_ptr<float>();
     for (auto row : rows) {
@@ -223,7 +228,7 @@ private:
         throw refusal{{errc::embed_failed, "the network gives numbers that are not finite"}};
       auto length = spec_.normalize && squares > 0 ? std::sqrt(squares) : 1.0;
       for (std::size_t i = 0; i < row.size(); ++i) row[i] = static_cast<float>(numbers[i] / length);
-      numbers += row.size();
+      numbers += spec_.dim;
     }
   }
 
@@ -241,7 +246,7 @@ private:
 } // namespace vef
 
 extern "C" __attribute__((visibility("default"))) void
-vef_torch_load_network_2(const vef::network_spec& spec, vef::result<std::unique_ptr<vef::network>>& out) {
+vef_torch_load_network_3(const vef::network_spec& spec, vef::result<std::unique_ptr<vef::network>>& out) {
   out = vef::translated(vef::errc::load_failed, [&]() -> vef::result<std::unique_ptr<vef::network>> {
     return std::make_unique<vef::torch_network>(spec);
   });

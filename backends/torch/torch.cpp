@@ -2,6 +2,7 @@
 
 #include <vef/backends/torch/catalog.hpp>
 #include <vef/backends/torch/library.hpp>
+#include <vef/backends/torch/network_model.hpp>
 #include <vef/messages/suggest.hpp>
 
 #include <algorithm>
@@ -13,69 +14,6 @@
 namespace vef {
 
 namespace {
-
-class torch_model final : public loaded_model {
-public:
-  torch_model(torch_description description, std::unique_ptr<network> net)
-      : description_(std::move(description))
-      , network_(std::move(net)) {}
-
-  result<void> embed(std::span<const pixels> images, vector_rows rows,
-                     const embed_context& context) override {
-    if (images.empty()) return {};
-    if (auto ok = check(images, rows); !ok) return ok;
-    auto write = [&](std::span<float> input) {
-      normalize_into(images, description_.info.prepare, description_.layout, input);
-    };
-    auto done = network_->forward(write, rows, context);
-    if (done) return done;
-    return fail(done.error().code, "cannot embed " + std::to_string(images.size()) + " pictures with "
-                                       + vef::quoted(description_.info.id) + ": " + done.error().what);
-  }
-
-  std::uint64_t memory_bytes() const override {
-    std::uint64_t sum = 0;
-    auto held = memory();
-    for (const auto* part : {&held.weights, &held.working}) {
-      for (const auto& x : *part) sum += x.device == "host" ? x.bytes : 0;
-    }
-    return sum;
-  }
-
-  result<void> move_to(const load_context& to) override {
-    auto done = network_->move_to(to);
-    if (done) return done;
-    return fail(done.error().code, "cannot move " + vef::quoted(description_.info.id) + " to the tier "
-                                       + std::string{to_string(to.tier)} + ": " + done.error().what);
-  }
-
-  void limit_working(std::uint64_t bytes) override { network_->limit_working(bytes); }
-  model_memory memory() const override { return network_->memory(); }
-  vef::tier tier() const override { return network_->tier(); }
-  unsigned concurrency() const override { return network_->concurrency(); }
-
-private:
-  result<void> check(std::span<const pixels> images, vector_rows rows) const {
-    const auto& x = description_;
-    if (images.size() != rows.size()) return fail(errc::invalid_argument, "not as many rows as pictures");
-    for (std::size_t i = 0; i < images.size(); ++i) {
-      if (images[i].width != x.width || images[i].height != x.height)
-        return fail(errc::invalid_argument,
-                    "picture " + std::to_string(i) + " is " + std::to_string(images[i].width) + "x"
-                        + std::to_string(images[i].height) + ", where " + vef::quoted(x.info.id) + " takes "
-                        + std::to_string(x.width) + "x" + std::to_string(x.height));
-      if (rows[i].size() != x.info.embed_dim)
-        return fail(errc::invalid_argument, "row " + std::to_string(i) + " has room for "
-                                                + std::to_string(rows[i].size()) + " numbers, where "
-                                                + vef::quoted(x.info.id) + " gives "
-                                                + std::to_string(x.info.embed_dim));
-    }
-    return {};
-  }
-
-  torch_description description_;
-  std::unique_ptr<network> network_;
-};
 
 class torch_backend final : public backend {
 public:
@@ -114,7 +52,13 @@ public:
     library->load(to_spec(*x, context), made);
     if (!made) return fail(made.error().code, what + made.error().what);
     read_ = library->read;
-    return std::make_unique<torch_model>(*x, std::move(*made));
+    return make_network_model({.id = x->info.id,
+                               .prepare = x->info.prepare,
+                               .layout = x->layout,
+                               .width = x->width,
+                               .height = x->height,
+                               .dim = x->info.embed_dim},
+                              std::move(*made));
   }
 
   std::vector<device_reading> devices() override {

@@ -47,6 +47,7 @@ process::process(const scratch& at, const std::vector<std::string>& arguments, c
   argv.push_back(nullptr);
   std::vector<std::string> environment = how.environment;
   environment.push_back("XDG_STATE_HOME=" + at / ".state"); // the user's own stays as it is
+  environment.push_back("HF_HUB_CACHE=" + at / ".hub");
   for (auto x = environ; *x; ++x)
     if (!std::string_view{*x}.starts_with("VEF_")) environment.emplace_back(*x);
   for (auto& x : environment) envp.push_back(x.data());

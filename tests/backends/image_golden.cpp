@@ -2,6 +2,8 @@
 #include "image_support.hpp"
 #include "support/npy.hpp"
 
+#include <vef/backends/transformers/processor.hpp>
+
 #include <algorithm>
 #include <map>
 
@@ -14,58 +16,14 @@ using json = nlohmann::json;
 
 const auto golden = shared_dir() / "golden";
 
-std::array<float, 3> three(const json& values) { return {values.at(0), values.at(1), values.at(2)}; }
-
-// Processors that take a lone number for a side of the square; the others take it for the shortest edge.
-bool squashes(const std::string& type) {
-  return type.starts_with("ViT") || type.starts_with("DeiT") || type.starts_with("EfficientNet");
+preparation preparation_of(const std::filesystem::path& checkpoint) {
+  auto settings = read_processor_file(checkpoint);
+  REQUIRE(settings);
+  auto x = read_processor(*settings, "", arithmetic::pillow);
+  INFO((x ? "" : x.error().what));
+  REQUIRE(x);
+  return *x;
 }
-
-void read_size(const json& size, const std::string& type, preparation& x) {
-  if (size.is_object() && size.contains("height")) {
-    x.height = size.at("height");
-    x.width = size.at("width");
-    return;
-  }
-  auto side = size.is_object() ? size.at("shortest_edge").get<std::uint32_t>() : size.get<std::uint32_t>();
-  x.width = x.height = side;
-  if (!squashes(type)) x.resize = resize_rule::shortest_edge;
-}
-
-// Below 384 the picture is made larger by 1 / crop_pct and cut.
-void apply_crop_share(double share, preparation& x) {
-  auto side = x.width;
-  if (side >= 384) {
-    x.resize = resize_rule::exact;
-    return;
-  }
-  x.width = x.height = static_cast<std::uint32_t>(side / share);
-  x.crop_width = x.crop_height = side;
-}
-
-} // namespace
-
-preparation vef::test::preparation_of(const json& processor) {
-  preparation x;
-  auto type =
-      processor.value("image_processor_type", processor.value("feature_extractor_type", std::string{}));
-  x.filter = static_cast<interpolation>(processor.at("resample").get<int>());
-  read_size(processor.at("size"), type, x);
-  if (type.starts_with("ConvNext")) apply_crop_share(processor.at("crop_pct"), x);
-  if (processor.value("do_center_crop", false)) {
-    const auto& crop = processor.at("crop_size");
-    x.crop_height = crop.is_object() ? crop.at("height").get<std::uint32_t>() : crop.get<std::uint32_t>();
-    x.crop_width = crop.is_object() ? crop.at("width").get<std::uint32_t>() : crop.get<std::uint32_t>();
-  }
-  x.scale = processor.value("rescale_factor", 1.0 / 255.0);
-  if (processor.value("do_normalize", true)) {
-    x.mean = three(processor.at("image_mean"));
-    x.std = three(processor.at("image_std"));
-  }
-  return x;
-}
-
-namespace {
 
 // The picture of a row; without its orientation if the row says so, which an unknown name of the EXIF block
 // achieves.
@@ -105,14 +63,10 @@ std::size_t differences(auto from, auto to, auto other) {
 }
 
 void check_checkpoint(const std::filesystem::path& checkpoint) {
-  auto processor = read_json(checkpoint / "preprocessor_config.json");
-  auto x = preparation_of(processor);
+  auto x = preparation_of(checkpoint);
   auto index = read_json(checkpoint / "expected/index.json");
   auto resized = read_npy<std::uint8_t>(array_of(checkpoint, index["files"]["resized_cropped_uint8"]));
   auto values = read_npy<float>(array_of(checkpoint, index["files"]["pixel_values"]));
-  // EfficientNet divides by `std` a second time: what describes a preparation has one division, so its floats
-  // are left out.
-  bool twice = processor.value("include_top", false);
   for (const auto& row : index.at("rows")) {
     auto i = row.at("row").get<std::size_t>();
     INFO(checkpoint.filename() << " " << row.at("image"));
@@ -121,7 +75,7 @@ void check_checkpoint(const std::filesystem::path& checkpoint) {
     REQUIRE(picture->rgb.size() == resized.row_size());
     auto got = planes(*picture);
     CHECK(differences(got.begin(), got.end(), resized.row(i)) == 0);
-    if (twice || i >= values.shape[0]) continue;
+    if (i >= values.shape[0]) continue;
     auto floats = normalized(*picture, x);
     CHECK(differences(floats.begin(), floats.end(), values.row(i)) == 0);
   }
@@ -163,7 +117,7 @@ TEST_CASE("the full size preprocessings are met to the bit") {
   VEF_NEEDS(golden / "full");
   for (const auto& folder : std::filesystem::directory_iterator{golden / "full"}) {
     if (!std::filesystem::exists(folder.path() / "preprocessor_config.json")) continue;
-    auto x = preparation_of(read_json(folder.path() / "preprocessor_config.json"));
+    auto x = preparation_of(folder.path());
     const auto index = read_json(folder.path() / "expected/index.json");
     for (const auto& row : index.at("rows")) {
       INFO(folder.path().filename() << " " << row.at("image"));
@@ -188,9 +142,10 @@ TEST_CASE("the pixels of the trained models are met to the bit") {
   squeezenet.scale = 1;
   squeezenet.mean = {104, 117, 123};
   auto models = shared_dir() / "data/models";
-  const auto mobilenet = preparation_of(read_json(models / "mobilenet_v2_1.0_224/preprocessor_config.json"));
-  // The pixels of the older network were recorded in the fused arithmetic: (value - 127.5) / 127.5.
-  auto fused = preparation_of(read_json(models / "mobilenet_v1_025_224/hf/preprocessor_config.json"));
+  const auto mobilenet = preparation_of(models / "mobilenet_v2_1.0_224");
+  // The older network's processor has the same settings. Its pixels were recorded in the fused arithmetic:
+  // (value - 127.5) / 127.5.
+  auto fused = mobilenet;
   fused.scale = 1;
   fused.mean = fused.std = {127.5f, 127.5f, 127.5f};
   const std::map<std::string, preparation> preparations{

@@ -93,7 +93,4 @@ inline result<pixels> decode_bytes(bytes content, const decode_limits& limits = 
 
 inline errc code_of(const result<pixels>& x) { return x ? errc::ok : x.error().code; }
 
-/// What an image processor's file asks for, as far as the golden folders need it.
-preparation preparation_of(const nlohmann::json& processor);
-
 } // namespace vef::test

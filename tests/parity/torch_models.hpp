@@ -5,6 +5,7 @@
 #include <vef/backends/torch/torch.hpp>
 
 #include "support/npy.hpp"
+#include "support/scratch.hpp"
 #include "support/skip.hpp"
 
 #include <cmath>
@@ -148,11 +149,6 @@ output = )" + output + "\n" + more);
 private:
   std::filesystem::path path_;
 };
-
-inline std::string content_of(const std::filesystem::path& file) {
-  std::ifstream in{file, std::ios::binary};
-  return {std::istreambuf_iterator<char>{in}, {}};
-}
 
 /// Field `index` of /proc/self/statm, in bytes: 0 is all of the address space, 1 what is resident.
 inline std::uint64_t process_memory(int index) {

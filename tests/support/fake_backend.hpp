@@ -6,7 +6,9 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
+#include <utility>
 
 namespace vef::test {
 
@@ -20,6 +22,8 @@ struct fake_control {
   };
   std::function<result<void>()> on_check = [] { return result<void>{}; };
   std::function<result<void>(tier)> on_move = [](tier) { return result<void>{}; };
+  bool moves_while_embedding = false;
+  std::optional<std::vector<model_info>> changed_catalog; ///< told once, by the next check
   std::uint64_t working = 0; ///< bytes that each picture of a pass takes, and that are kept afterwards
   std::uint64_t extra_on_device = 0;   ///< bytes that a model on a device holds beyond its ladder
   std::vector<device_reading> devices; ///< that the backend tells of
@@ -100,6 +104,8 @@ public:
     return {};
   }
 
+  bool moves_while_embedding() const override { return control_->moves_while_embedding; }
+
 private:
   std::shared_ptr<fake_control> control_;
   model_info info_;
@@ -118,6 +124,10 @@ public:
     ++control_->loads;
     if (auto good = control_->on_load(); !good) return fail(good.error());
     return std::make_unique<fake_loaded_model>(control_, info, context.tier);
+  }
+
+  std::optional<std::vector<model_info>> changed_catalog() override {
+    return std::exchange(control_->changed_catalog, std::nullopt);
   }
 
   result<void> check() override { return control_->on_check(); }

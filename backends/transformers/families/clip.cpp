@@ -1,0 +1,69 @@
+// CLIP's vision tower (hf.md, 3.1), alone or in a checkpoint that has the text tower too.
+#include <vef/backends/transformers/blocks.hpp>
+#include <vef/backends/transformers/family.hpp>
+#include <vef/backends/transformers/positions.hpp>
+
+namespace vef {
+
+namespace {
+
+// Old files have it under another name, which then counts.
+config_reader vision_part(const config_reader& config) {
+  for (auto key : {"vision_config_dict", "vision_config"})
+    if (config.has(key)) return config.part(key);
+  return config;
+}
+
+void build(config_reader& whole, network_builder& b) {
+  auto config = vision_part(whole);
+  auto width = config.width("hidden_size", 768);
+  auto patch = config.sides("patch_size", 32), native = config.sides("image_size", 224);
+  auto count = (native[0] / patch[0]) * (native[1] / patch[0]);
+  auto epsilon = config.epsilon("layer_norm_eps", 1e-5);
+
+  b.ignore({"text_model.*", "text_projection.*", "logit_scale", "*.position_ids"});
+  b.set_prefix(b.prefix_of("embeddings.patch_embedding.weight", {"vision_model.", ""}));
+  auto patches = b.as_tokens(add_patches(b, b.picture(), "embeddings.patch_embedding", width, patch, false));
+  auto where = take_positions(b, {.name = "embeddings.position_embedding.weight",
+                                  .stored = {count + 1, width},
+                                  .front = 1,
+                                  .patch = patch[0],
+                                  .native = native});
+  auto class_token = b.take("embeddings.class_embedding", {width});
+  auto x = b.add(plan::token_list{.in = patches,
+                                  .out = {},
+                                  .fronts = {{class_token, 0}},
+                                  .front_positions = where.front,
+                                  .positions = where.patches});
+  x = b.layer_norm(x, "pre_layrnorm", epsilon); // spelt so
+
+  transformer_layer layer{.heads = config.whole("num_attention_heads", 12, 1, 1024),
+                          .inner = config.width("intermediate_size", 3072),
+                          .after = config.activation("hidden_act", plan::activation::quick_gelu),
+                          .epsilon = epsilon};
+  auto layers = config.layers("num_hidden_layers", 12);
+  for (std::int64_t i = 0; i < layers; ++i) {
+    auto at = "encoder.layers." + std::to_string(i) + ".";
+    layer.norm1 = at + "layer_norm1", layer.norm2 = at + "layer_norm2";
+    layer.query = at + "self_attn.q_proj", layer.key = at + "self_attn.k_proj";
+    layer.value = at + "self_attn.v_proj", layer.out = at + "self_attn.out_proj";
+    layer.up = at + "mlp.fc1", layer.down = at + "mlp.fc2";
+    x = add_layer(b, x, layer);
+  }
+
+  auto pooled = b.layer_norm(b.add(plan::select{x, {}, 0}), "post_layernorm", epsilon);
+  b.set_prefix("");
+  if (auto shape = b.shape_of("visual_projection.weight"); shape.size() == 2) {
+    plan::linear projection{
+        .in = pooled, .out = {}, .matrix = b.take("visual_projection.weight", {shape[0], width})};
+    b.output("image_embeds", b.add(projection, shape[0]), true);
+  }
+  b.output("pooler_output", pooled);
+  b.output("cls", pooled);
+}
+
+} // namespace
+
+model_family clip_family() { return {"CLIP", {"clip", "clip_vision_model"}, build}; }
+
+} // namespace vef
