@@ -211,7 +211,7 @@ void checkpoints(const options& x) {
     for (auto compute : computed)
       for (std::size_t batch : {1, 8}) {
         auto batches =
-            static_cast<std::size_t>((x.quick ? 0.1 : 3.0) / what.seconds / static_cast<double>(batch)) + 1;
+            static_cast<std::size_t>((x.quick ? 0.1 : 1.5) / what.seconds / static_cast<double>(batch)) + 1;
         measure({what, folder, compute, batch, threads, x.quick ? 1 : 5, batches});
       }
   }

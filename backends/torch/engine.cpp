@@ -1,6 +1,7 @@
 #include <vef/backends/torch/accelerator.hpp>
 #include <vef/backends/torch/arena.hpp>
 #include <vef/backends/torch/own_blas.hpp>
+#include <vef/backends/torch/parts.hpp>
 #include <vef/backends/torch/program.hpp>
 
 #include <ATen/ops/empty.h>
@@ -154,7 +155,8 @@ private:
         return fail(errc::invalid_argument, "its weights are in a tier that does not serve");
       use_threads(context.threads);
       c10::InferenceMode inference;
-      auto bytes = pass(write, rows);
+      auto bytes =
+          spec_.planned && device_.is_cpu() ? pass_in_parts(write, rows, context.threads) : pass(write, rows);
       if (context.working) *context.working = bytes;
       return {};
     });
@@ -190,6 +192,33 @@ private:
     }
     trim_cache();
     return bytes;
+  }
+
+  // The same for a plan on the host, a part for each thread.
+  std::uint64_t pass_in_parts(const write_input& write, vector_rows rows, unsigned threads) {
+    threads = std::max(threads, 1u);
+    working_set::pass under_way{working_};
+    auto input = input_for(static_cast<std::int64_t>(rows.size()));
+    write({input.mutable_data_ptr<float>(), static_cast<std::size_t>(input.numel())});
+    constexpr std::size_t most_in_part = 8; // more would not stay in the cache
+    auto share = (rows.size() + threads - 1) / threads;
+    auto size = std::clamp<std::size_t>(share, 1, most_in_part);
+    auto parts = (rows.size() + size - 1) / size;
+    if (parts == 1) {
+      copy(rows_of(program_->run(input), static_cast<std::int64_t>(rows.size())), rows);
+      return under_way.bytes();
+    }
+    std::atomic<std::uint64_t> most = 0;
+    in_parts(parts, threads, [&](std::size_t part) {
+      auto first = part * size, count = std::min(size, rows.size() - first);
+      working_set::pass own{working_};
+      auto pictures = input.narrow(0, static_cast<std::int64_t>(first), static_cast<std::int64_t>(count));
+      copy(rows_of(program_->run(pictures), static_cast<std::int64_t>(count)), rows.subspan(first, count));
+      for (auto before = most.load();
+           own.bytes() > before && !most.compare_exchange_weak(before, own.bytes());) {
+      }
+    });
+    return under_way.bytes() + std::min<std::uint64_t>(parts, threads) * most;
   }
 
   void trim_cache() {

@@ -58,8 +58,7 @@ private:
       if (rows[i].size() != x.dim)
         return fail(errc::invalid_argument, "row " + std::to_string(i) + " has room for "
                                                 + std::to_string(rows[i].size()) + " numbers, where "
-                                                + vef::quoted(x.id) + " gives "
-                                                + std::to_string(x.dim));
+                                                + vef::quoted(x.id) + " gives " + std::to_string(x.dim));
     }
     return {};
   }

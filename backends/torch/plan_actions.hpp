@@ -45,9 +45,17 @@ public:
   /// A small weight, such as a bias, in the type of the network: a copy where the tier owns or the type
   /// differs.
   at::Tensor small(plan::weight x);
+  std::optional<at::Tensor> small(const std::optional<plan::weight>& x) {
+    return x ? std::optional{small(*x)} : std::nullopt;
+  }
 
   /// A large weight in any tier, as a function that gives it in the type of the network.
   std::function<at::Tensor()> large(plan::weight x);
+
+  /// Rows that a slot has as a matrix of that width in a batch of the usual size, which weights are laid out
+  /// for; any other works as well.
+  std::int64_t usual_rows(plan::slot x, std::int64_t width) const;
+  static constexpr std::int64_t usual_batch = 8;
 
   /// Counts a tensor that a step keeps; gives it back.
   at::Tensor kept(at::Tensor x);

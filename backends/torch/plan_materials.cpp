@@ -68,6 +68,10 @@ std::function<at::Tensor()> plan_materials::large(plan::weight x) {
   return [there, type = type_] { return there.to(type); };
 }
 
+std::int64_t plan_materials::usual_rows(plan::slot x, std::int64_t width) const {
+  return usual_batch * c10::multiply_integers(shape_of(x)) / width;
+}
+
 bool plan_materials::feeds_linear_steps_only(plan::slot x) const {
   if (x == plan().output) return false;
   for (const auto& step : plan().steps) {

@@ -28,8 +28,8 @@ private:
 /// attribute that no pass changes, so whoever still asks for one has a state.
 bool has_state(const torch::jit::Module& frozen);
 
-/// Bytes of host memory that the code of a frozen module takes, with what the executor keeps of it: an estimate, since
-/// they lie in the heap among everything else.
+/// Bytes of host memory that the code of a frozen module takes, with what the executor keeps of it: an
+/// estimate, since they lie in the heap among everything else.
 std::uint64_t graph_bytes(const torch::jit::Module& frozen);
 
 /// The type of the first weight: a network in half precision wants its pictures so.
