@@ -24,7 +24,7 @@ namespace {
 std::array<std::uint8_t, 3> mean_colour(const preparation& x) {
   std::array<std::uint8_t, 3> rgb{};
   for (std::size_t c = 0; c < 3; ++c) {
-    auto level = std::clamp(static_cast<double>(x.mean[c]) / x.scale, 0.0, 255.0);
+    auto level = std::clamp((static_cast<double>(x.mean[c]) + x.shift) / x.scale, 0.0, 255.0);
     rgb[x.channels == channel_order::rgb ? c : 2 - c] = static_cast<std::uint8_t>(std::lround(level));
   }
   return rgb;

@@ -74,3 +74,11 @@ TEST_CASE("a preparation that could prepare nothing is refused") {
   CHECK(refused([](auto& x) { x.mean[2] = std::numeric_limits<float>::infinity(); }));
   CHECK(refused([](auto& x) { x.scale = 0; }));
 }
+
+TEST_CASE("the colour of what is padded is what becomes zero") {
+  preparation x;
+  x.mean = {0.5f, 0.25f, 0.f};
+  CHECK(with_variant(x, "pad")->pad_colour == std::array<std::uint8_t, 3>{128, 64, 0});
+  x.shift = 0.5f;
+  CHECK(with_variant(x, "pad")->pad_colour == std::array<std::uint8_t, 3>{255, 191, 128});
+}
