@@ -2,8 +2,8 @@
 
 #include <vef/backends/transformers/checkpoint.hpp>
 
+#include "support/golden.hpp"
 #include "support/scratch.hpp"
-#include "support/skip.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -15,17 +15,6 @@
 #include <vector>
 
 namespace vef::test {
-
-inline std::filesystem::path golden_dir() { return shared_dir() / "golden"; }
-
-inline std::vector<std::string> golden_checkpoints() {
-  std::vector<std::string> out;
-  std::error_code error;
-  for (const auto& x : std::filesystem::directory_iterator{golden_dir(), error})
-    if (std::filesystem::exists(x.path() / "config.json")) out.push_back(x.path().filename().string());
-  std::ranges::sort(out);
-  return out;
-}
 
 inline void write(const std::filesystem::path& file, const std::string& text) {
   std::filesystem::remove(file);

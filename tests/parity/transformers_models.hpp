@@ -3,6 +3,7 @@
 #include <vef/backends/transformers/transformers.hpp>
 
 #include "parity/torch_models.hpp"
+#include "support/golden.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -11,18 +12,6 @@
 #include <string>
 
 namespace vef::test {
-
-inline std::filesystem::path golden_dir() { return shared_dir() / "golden"; }
-
-/// Folders of shared golden data that hold a checkpoint.
-inline std::vector<std::string> golden_checkpoints() {
-  std::vector<std::string> out;
-  std::error_code error;
-  for (const auto& x : std::filesystem::directory_iterator{golden_dir(), error})
-    if (std::filesystem::exists(x.path() / "config.json")) out.push_back(x.path().filename().string());
-  std::ranges::sort(out);
-  return out;
-}
 
 inline nlohmann::json read_json_file(const std::filesystem::path& file) {
   std::ifstream in{file};

@@ -1,5 +1,5 @@
 // CLIP's vision tower (hf.md, 3.1), alone or in a checkpoint that has the text tower too.
-#include <vef/backends/transformers/blocks.hpp>
+#include <vef/backends/transformers/families/clip_layers.hpp>
 #include <vef/backends/transformers/family.hpp>
 #include <vef/backends/transformers/positions.hpp>
 
@@ -37,19 +37,8 @@ void build(config_reader& whole, network_builder& b) {
                                   .positions = where.patches});
   x = b.layer_norm(x, "pre_layrnorm", epsilon); // spelt so
 
-  transformer_layer layer{.heads = config.whole("num_attention_heads", 12, 1, 1024),
-                          .inner = config.width("intermediate_size", 3072),
-                          .after = config.activation("hidden_act", plan::activation::quick_gelu),
-                          .epsilon = epsilon};
-  auto layers = config.layers("num_hidden_layers", 12);
-  for (std::int64_t i = 0; i < layers; ++i) {
-    auto at = "encoder.layers." + std::to_string(i) + ".";
-    layer.norm1 = at + "layer_norm1", layer.norm2 = at + "layer_norm2";
-    layer.query = at + "self_attn.q_proj", layer.key = at + "self_attn.k_proj";
-    layer.value = at + "self_attn.v_proj", layer.out = at + "self_attn.out_proj";
-    layer.up = at + "mlp.fc1", layer.down = at + "mlp.fc2";
-    x = add_layer(b, x, layer);
-  }
+  transformer_layer layer{.after = plan::activation::quick_gelu, .epsilon = epsilon};
+  x = add_clip_layers(b, config, x, layer);
 
   auto pooled = b.layer_norm(b.add(plan::select{x, {}, 0}), "post_layernorm", epsilon);
   b.set_prefix("");
