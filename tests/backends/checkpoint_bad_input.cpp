@@ -22,6 +22,8 @@ void* counted(std::size_t size) {
 
 void* operator new(std::size_t size) { return counted(size); }
 void* operator new[](std::size_t size) { return counted(size); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size ? size : 1); }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return std::malloc(size ? size : 1); }
 void operator delete(void* x) noexcept { std::free(x); }
 void operator delete[](void* x) noexcept { std::free(x); }
 void operator delete(void* x, std::size_t) noexcept { std::free(x); }
