@@ -1,6 +1,6 @@
 #include <vef/actors/pressure_trigger.hpp>
 
-#include <vef/actors/descriptor.hpp>
+#include <vef/backends/descriptor.hpp>
 
 #include <cerrno>
 #include <system_error>

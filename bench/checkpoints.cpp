@@ -11,7 +11,6 @@
 #include <vef/backends/transformers/precision_book.hpp>
 #include <vef/supervisor/runtime.hpp>
 
-#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <random>
@@ -115,15 +114,13 @@ private:
   std::vector<std::span<float>> rows_;
 };
 
-double cosine_distance(const std::vector<float>& a, const fs::path& file) {
+/// The last `count` numbers of an .npy file: all that it holds.
+std::vector<float> read_npy(const fs::path& file, std::size_t count) {
   std::ifstream in{file, std::ios::binary};
-  in.seekg(-static_cast<std::streamoff>(a.size() * sizeof(float)), std::ios::end);
-  std::vector<float> b(a.size());
-  in.read(reinterpret_cast<char*>(b.data()), static_cast<std::streamsize>(b.size() * sizeof(float)));
-  double ab = 0, aa = 0, bb = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    ab += double{a[i]} * b[i], aa += double{a[i]} * a[i], bb += double{b[i]} * b[i];
-  return 1 - ab / std::sqrt(aa * bb);
+  in.seekg(-static_cast<std::streamoff>(count * sizeof(float)), std::ios::end);
+  std::vector<float> out(count);
+  in.read(reinterpret_cast<char*>(out.data()), static_cast<std::streamsize>(count * sizeof(float)));
+  return out;
 }
 
 struct setting {
@@ -160,7 +157,7 @@ void beside_peer(const setting& x, const std::string& engine, const std::string&
   auto name = shown + " " + peer->facts().version;
   if (peer->facts().precision != to_string(x.compute)) name += " (" + peer->facts().precision + ")";
   print({x.name(), median(both.a), "images/s", name, median(both.b), median(both.ratios), target});
-  if (auto away = cosine_distance(own.vectors(), output); away > 1e-3)
+  if (auto away = cosine_distance(own.vectors(), read_npy(output, own.vectors().size())); away > 1e-3)
     std::printf("  the vectors differ: cosine distance %.1e\n", away);
 }
 

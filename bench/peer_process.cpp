@@ -1,6 +1,6 @@
 #include "bench/peer_process.hpp"
 
-#include <vef/actors/descriptor.hpp>
+#include <vef/backends/descriptor.hpp>
 
 #include <nlohmann/json.hpp>
 

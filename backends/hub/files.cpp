@@ -11,11 +11,6 @@
 
 namespace vef {
 
-void descriptor::close() {
-  if (number_ >= 0) ::close(number_);
-  number_ = -1;
-}
-
 error cannot_write(const std::string& what, const std::filesystem::path& path, int reason) {
   auto start = "cannot " + what + " " + vef::quoted(path.string()) + ": ";
   if (reason == ENOSPC) return {errc::disk_full, start + "the disk is full"};

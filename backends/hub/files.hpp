@@ -1,5 +1,6 @@
 #pragma once
 
+#include <vef/backends/descriptor.hpp>
 #include <vef/messages/errors.hpp>
 
 #include <cstdint>
@@ -7,30 +8,8 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
 
 namespace vef {
-
-/// An open file, closed at the end; closing releases its lock.
-class descriptor {
-public:
-  descriptor() = default;
-  explicit descriptor(int number)
-      : number_(number) {}
-  ~descriptor() { close(); }
-  descriptor(descriptor&& x) noexcept
-      : number_(std::exchange(x.number_, -1)) {}
-  descriptor& operator=(descriptor&& x) noexcept {
-    std::swap(number_, x.number_);
-    return *this;
-  }
-
-  int number() const { return number_; } ///< -1 for none
-  void close();
-
-private:
-  int number_ = -1;
-};
 
 /// "cannot WHAT 'path': why" of an errno; a full disk or quota is disk_full, else cannot_write.
 error cannot_write(const std::string& what, const std::filesystem::path& path, int reason);

@@ -1,4 +1,6 @@
 #include <vef/backends/image/file.hpp>
+
+#include <vef/backends/descriptor.hpp>
 #include <vef/messages/bytes.hpp>
 
 #include <cerrno>
@@ -11,13 +13,6 @@
 namespace vef {
 
 namespace {
-
-struct descriptor {
-  int number;
-  ~descriptor() {
-    if (number >= 0) ::close(number);
-  }
-};
 
 tl::unexpected<error> cannot_read(errc code, const std::string& path, const std::string& why) {
   return fail(code, "cannot read " + vef::quoted(path) + ": " + why);
@@ -49,7 +44,7 @@ result<std::vector<std::uint8_t>> read_picture_file(const std::string& path, std
   if (!S_ISREG(facts.st_mode)) return cannot_read(errc::not_a_file, path, kind_of(facts.st_mode));
   // Not blocking, in case it became a FIFO in between.
   descriptor file{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)};
-  if (file.number < 0 || ::fstat(file.number, &facts) != 0) return cannot_read(errno, path);
+  if (file.number() < 0 || ::fstat(file.number(), &facts) != 0) return cannot_read(errno, path);
   if (!S_ISREG(facts.st_mode)) return cannot_read(errc::not_a_file, path, kind_of(facts.st_mode));
   auto size = static_cast<std::uint64_t>(facts.st_size);
   if (size > max_bytes)
@@ -59,7 +54,7 @@ result<std::vector<std::uint8_t>> read_picture_file(const std::string& path, std
   std::vector<std::uint8_t> out(static_cast<std::size_t>(size));
   std::size_t done = 0;
   while (done < out.size()) {
-    auto count = ::read(file.number, out.data() + done, out.size() - done);
+    auto count = ::read(file.number(), out.data() + done, out.size() - done);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return cannot_read(errno, path);
     if (count == 0) break; // it became shorter meanwhile
@@ -89,7 +84,7 @@ result<void> write_file(const std::filesystem::path& path, std::span<const std::
   int reason = 0;
   {
     descriptor file{::open(partial.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
-    reason = file.number < 0 ? errno : write_all(file.number, content);
+    reason = file.number() < 0 ? errno : write_all(file.number(), content);
   }
   if (reason == 0 && ::rename(partial.c_str(), path.c_str()) != 0) reason = errno;
   if (reason == 0) return {};

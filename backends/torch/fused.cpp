@@ -76,6 +76,22 @@ bool has_avx512() {
 #endif
 }
 
+// Whether an activation is computed inside of a product.
+bool is_fused(activation x) {
+  switch (x) {
+  case activation::quick_gelu:
+  case activation::mish: return false;
+  // Below AVX-512 oneDNN's exponentials inside of a product cost it a quarter of its speed, where LibTorch's
+  // behind it cost a twentieth.
+  case activation::gelu:
+  case activation::gelu_tanh:
+  case activation::silu:
+  case activation::sigmoid:
+  case activation::tanh: return has_avx512();
+  default: return true;
+  }
+}
+
 struct fused_name {
   const char* name = "none";
   scalars numbers = scalars();
@@ -107,21 +123,6 @@ bool has_fused(at::ScalarType type) {
   static const bool there = fused().all() && at::hasMKLDNN();
   static const bool in_bfloat16 = there && has_avx512(); // below, oneDNN has no bfloat16
   return type == at::kFloat ? there : type == at::kBFloat16 && in_bfloat16;
-}
-
-bool is_fused(activation x) {
-  switch (x) {
-  case activation::quick_gelu:
-  case activation::mish: return false;
-  // Below AVX-512 oneDNN's exponentials inside of a product cost it a quarter of its speed, where LibTorch's
-  // behind it cost a twentieth.
-  case activation::gelu:
-  case activation::gelu_tanh:
-  case activation::silu:
-  case activation::sigmoid:
-  case activation::tanh: return has_avx512();
-  default: return true;
-  }
 }
 
 void activate(at::Tensor& x, activation how) {

@@ -17,9 +17,6 @@ namespace vef {
 /// Whether LibTorch has them, and this machine can use them for that type.
 bool has_fused(at::ScalarType type);
 
-/// Whether an activation can be part of a fused layer.
-bool is_fused(plan::activation x);
-
 /// x, activated; in place.
 void activate(at::Tensor& x, plan::activation how);
 

@@ -38,9 +38,15 @@ public:
 
   /// In float32, for arithmetic on weights; a copy where it is stored in another type.
   at::Tensor exact(plan::weight x) const;
+  std::optional<at::Tensor> exact(const std::optional<plan::weight>& x) const {
+    return x ? std::optional{exact(*x)} : std::nullopt;
+  }
 
   /// A copy in the type of the network, on its device.
   at::Tensor copied(const at::Tensor& x);
+  std::optional<at::Tensor> copied(const std::optional<at::Tensor>& x) {
+    return x ? std::optional{copied(*x)} : std::nullopt;
+  }
 
   /// A small weight, such as a bias, in the type of the network: a copy where the tier owns or the type
   /// differs.
@@ -69,9 +75,8 @@ public:
   /// Whether all that read a slot are linear steps, so that it may have a gain.
   bool feeds_linear_steps_only(plan::slot x) const;
 
-  /// Whether a step is the last that reads a slot.
-  bool is_last_use(plan::slot x, std::size_t step) const { return last_use_[x.index] == step; }
-  std::size_t step() const { return step_; }
+  /// Whether the step that is made ready is the last that reads a slot.
+  bool is_last_use(plan::slot x) const { return last_use_[x.index] == step_; }
   void next_step() { ++step_; }
 
 private:
@@ -107,7 +112,7 @@ class ready_linear {
 public:
   ready_linear(const plan::projection& x, plan::activation after, plan_materials& with);
 
-  at::Tensor operator()(const at::Tensor& x, const at::Tensor* residual = nullptr) const;
+  at::Tensor operator()(const at::Tensor& x) const;
 
 private:
   std::function<at::Tensor()> matrix_;

@@ -13,8 +13,7 @@ namespace {
 // A kernel and a bias with what a normalisation behind them would do.
 std::pair<at::Tensor, std::optional<at::Tensor>> folded(const plan::convolution& x, plan_materials& with) {
   auto kernel = with.exact(x.kernel);
-  std::optional<at::Tensor> bias;
-  if (x.bias) bias = with.exact(*x.bias);
+  auto bias = with.exact(x.bias);
   if (!x.norm) return {kernel, bias};
   auto exact = [&](plan::weight w) { return with.exact(w).to(at::kDouble); };
   auto factor = exact(x.norm->scale) / (exact(x.norm->variance) + x.norm->epsilon).sqrt();
@@ -54,8 +53,7 @@ action prepare_patches(const plan::convolution& x, plan_materials& with) {
   auto side = x.stride;
   auto matrix = with.kept(pack_matrix(kernel.permute({0, 2, 3, 1}).flatten(1).contiguous().to(with.type()),
                                       with.usual_rows(x.out, kernel.size(0))));
-  std::optional<at::Tensor> offset;
-  if (bias) offset = with.copied(*bias);
+  auto offset = with.copied(bias);
   return [=](frame& f) {
     const auto& in = f[x.in.index];
     auto height = in.size(2) / side, width = in.size(3) / side;
@@ -73,14 +71,13 @@ action prepare_packed(const plan::convolution& x, plan_materials& with) {
     in[2] += around.uneven[0] + around.uneven[1], in[1] += around.uneven[2] + around.uneven[3];
   auto packed =
       with.kept(pack_kernel(kernel.to(with.type()), around.shape, {with.usual_batch, in[0], in[1], in[2]}));
-  std::optional<at::Tensor> offset;
-  if (bias) offset = with.copied(*bias);
+  auto offset = with.copied(bias);
   if (!x.residual)
     return [=](frame& f) {
       f[x.out.index] = fused_convolution(around(f[x.in.index]), packed, offset, around.shape, x.after, {});
     };
   auto residual = x.residual->index;
-  auto last_use = with.is_last_use(*x.residual, with.step());
+  auto last_use = with.is_last_use(*x.residual);
   return [=](frame& f) {
     f[x.out.index] = fused_convolution(around(f[x.in.index]), packed, offset, around.shape, x.after,
                                        owned(f[residual], last_use));
@@ -94,8 +91,7 @@ action prepare_pixels(const plan::convolution& x, plan_materials& with) {
   auto [kernel, bias] = folded(x, with);
   auto matrix =
       with.kept(pack_matrix(kernel.flatten(1).to(with.type()), with.usual_rows(x.out, kernel.size(0))));
-  std::optional<at::Tensor> offset;
-  if (bias) offset = with.copied(*bias);
+  auto offset = with.copied(bias);
   return [=](frame& f) {
     auto pixels = f[x.in.index].permute({0, 2, 3, 1});
     std::optional<at::Tensor> residual;

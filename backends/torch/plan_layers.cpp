@@ -18,8 +18,8 @@ ready_linear::ready_linear(const plan::projection& x, activation after, plan_mat
     , bias_(with.small(x.bias))
     , after_(after) {}
 
-at::Tensor ready_linear::operator()(const at::Tensor& x, const at::Tensor* residual) const {
-  return fused_linear(x, matrix_(), bias_, after_, residual);
+at::Tensor ready_linear::operator()(const at::Tensor& x) const {
+  return fused_linear(x, matrix_(), bias_, after_, nullptr);
 }
 
 namespace {
@@ -32,46 +32,42 @@ struct packed_linear {
   at::Tensor matrix = {};
   std::optional<at::Tensor> bias = {};
   activation after = activation::none;
+  std::optional<at::Tensor> scale = {}; ///< behind an activation; otherwise the matrix and the bias have it
 };
 
 packed_linear pack(const plan::linear& x, plan_materials& with) {
   auto matrix = with.exact(x.matrix) / with.gain_of(x.in);
-  std::optional<at::Tensor> bias;
-  if (x.bias) bias = with.exact(*x.bias);
+  auto bias = with.exact(x.bias);
   packed_linear out{.after = x.after};
   auto scale_by = [&](const at::Tensor& factor) {
     matrix = matrix * factor.unsqueeze(-1);
     if (bias) bias = *bias * factor;
   };
-  if (x.scale && x.after == activation::none) scale_by(with.exact(*x.scale));
+  if (x.scale && x.after == activation::none)
+    scale_by(with.exact(*x.scale));
+  else
+    out.scale = with.copied(with.exact(x.scale));
   if (x.after == activation::quick_gelu && with.feeds_linear_steps_only(x.out)) {
     with.set_gain(x.out, quick_gelu_gain);
     scale_by(at::full({1}, quick_gelu_gain, at::kFloat));
     out.after = activation::silu;
   }
   out.matrix = with.kept(pack_matrix(matrix.to(with.type()), with.usual_rows(x.in, matrix.size(1))));
-  if (bias) out.bias = with.copied(*bias);
+  out.bias = with.copied(bias);
   return out;
 }
 
 action prepare_packed(const plan::linear& x, plan_materials& with) {
   auto layer = pack(x, with);
-  if (!x.residual)
-    return [=](frame& f) {
-      f[x.out.index] = fused_linear(f[x.in.index], layer.matrix, layer.bias, layer.after, nullptr);
+  if (x.residual && layer.after == activation::none)
+    return [=, residual = x.residual->index](frame& f) {
+      f[x.out.index] = fused_linear(f[x.in.index], layer.matrix, layer.bias, layer.after, &f[residual]);
     };
-  auto residual = x.residual->index;
-  // An activation between product and sum is nowhere in use; if it is, the sum follows.
-  if (layer.after != activation::none || (x.scale && x.after != activation::none))
-    return
-        [=, scale = x.scale && x.after != activation::none ? std::optional{with.copied(with.exact(*x.scale))}
-                                                           : std::optional<at::Tensor>{}](frame& f) {
-          auto y = fused_linear(f[x.in.index], layer.matrix, layer.bias, layer.after, nullptr);
-          if (scale) y.mul_(*scale);
-          f[x.out.index] = y.add_(f[residual]);
-        };
   return [=](frame& f) {
-    f[x.out.index] = fused_linear(f[x.in.index], layer.matrix, layer.bias, activation::none, &f[residual]);
+    auto y = fused_linear(f[x.in.index], layer.matrix, layer.bias, layer.after, nullptr);
+    if (layer.scale) y.mul_(*layer.scale);
+    if (x.residual) y.add_(f[x.residual->index]);
+    f[x.out.index] = std::move(y);
   };
 }
 

@@ -21,11 +21,10 @@ public:
     plan_materials with{from, tier, device};
     type_ = with.type();
     device_ = device;
-    auto last = last_uses(from.plan);
     for (const auto& step : from.plan.steps) {
       entry next{std::visit([&](const auto& x) { return prepare_step(x, with); }, step), {}};
       for (auto in : plan::inputs_of(step))
-        if (last[in.index] == entries_.size()) next.done_with.push_back(in.index);
+        if (with.is_last_use(in)) next.done_with.push_back(in.index);
       entries_.push_back(std::move(next));
       with.next_step();
     }

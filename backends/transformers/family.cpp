@@ -11,7 +11,8 @@ result<void> model_families::add(model_family x) {
     return fail(errc::invalid_argument,
                 "the family " + vef::quoted(x.name) + " reads no model_type or cannot build");
   for (const auto& type : x.model_types)
-    if (find(type)) return fail(errc::duplicate_name, "two families read the model_type " + vef::quoted(type));
+    if (find(type))
+      return fail(errc::duplicate_name, "two families read the model_type " + vef::quoted(type));
   all_.push_back(std::move(x));
   return {};
 }

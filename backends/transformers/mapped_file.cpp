@@ -1,5 +1,7 @@
 #include <vef/backends/transformers/mapped_file.hpp>
 
+#include <vef/backends/descriptor.hpp>
+
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
@@ -12,13 +14,6 @@
 namespace vef {
 
 namespace {
-
-struct descriptor {
-  int number;
-  ~descriptor() {
-    if (number >= 0) ::close(number);
-  }
-};
 
 tl::unexpected<error> cannot_open(errc code, const std::filesystem::path& path, const std::string& why) {
   return fail(code, "cannot open " + vef::quoted(path.string()) + ": " + why);
@@ -54,13 +49,13 @@ result<std::shared_ptr<const mapped_file>> mapped_file::open(const std::filesyst
   if (::stat(path.c_str(), &facts) != 0) return cannot_open(errno, path);
   if (!S_ISREG(facts.st_mode)) return not_a_file(path, facts.st_mode);
   descriptor file{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)};
-  if (file.number < 0 || ::fstat(file.number, &facts) != 0) return cannot_open(errno, path);
+  if (file.number() < 0 || ::fstat(file.number(), &facts) != 0) return cannot_open(errno, path);
   if (!S_ISREG(facts.st_mode)) return not_a_file(path, facts.st_mode);
 
   std::shared_ptr<mapped_file> out{new mapped_file{path}};
   auto size = static_cast<std::size_t>(facts.st_size);
   if (size == 0) return out;
-  auto begin = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number, 0);
+  auto begin = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number(), 0);
   if (begin == MAP_FAILED) return cannot_open(errno, path);
   out->bytes_ = {static_cast<const std::byte*>(begin), size};
   return out;

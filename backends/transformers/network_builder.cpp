@@ -75,7 +75,8 @@ void network_builder::check(const std::string& name, const shape& wanted) {
   if (found == there_.end()) return missing_.push_back(vef::quoted(name) + " " + shape_text(wanted));
   const auto& x = found->second;
   if (x.shape != wanted)
-    different_.push_back(vef::quoted(name) + " is " + shape_text(x.shape) + ", expected " + shape_text(wanted));
+    different_.push_back(vef::quoted(name) + " is " + shape_text(x.shape) + ", expected "
+                         + shape_text(wanted));
   else if (!is_float(x.type))
     different_.push_back(vef::quoted(name) + " is of type " + std::string{to_string(x.type)}
                          + ", expected float32, float16 or bfloat16");

@@ -1,14 +1,12 @@
 #include <vef/backends/transformers/precision_book.hpp>
 
+#include <vef/backends/image/file.hpp>
 #include <vef/backends/log.hpp>
-#include <vef/messages/errors.hpp>
 
 #include <nlohmann/json.hpp>
 
 #include <cmath>
 #include <fstream>
-
-#include <unistd.h>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -23,6 +21,16 @@ std::string_view to_string(precision x) noexcept {
   case precision::float16: return "float16";
   }
   return "unknown";
+}
+
+double cosine_distance(std::span<const float> a, std::span<const float> b) {
+  double ab = 0, aa = 0, bb = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    ab += static_cast<double>(a[i]) * b[i];
+    aa += static_cast<double>(a[i]) * a[i];
+    bb += static_cast<double>(b[i]) * b[i];
+  }
+  return aa > 0 && bb > 0 ? 1 - ab / std::sqrt(aa * bb) : 1;
 }
 
 bool has_fast_bfloat16() {
@@ -63,21 +71,13 @@ void precision_book::note(const std::string& key, double distance) {
   if (!file_.empty()) write();
 }
 
-// Whole or not at all: other processes read it.
 void precision_book::write() const {
-  std::error_code error;
-  std::filesystem::create_directories(file_.parent_path(), error);
-  auto part = file_;
-  part += "." + std::to_string(::getpid()) + ".part";
-  {
-    std::ofstream out{part};
-    out << nlohmann::json(distances_).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
-    if (!out.flush()) error = std::make_error_code(std::errc::io_error);
-  }
-  if (!error) std::filesystem::rename(part, file_, error);
-  if (!error) return;
-  log(log_level::warn, "cannot write " + vef::quoted(file_.string()) + ": " + error.message());
-  std::filesystem::remove(part, error);
+  std::error_code ignored; // writing says what is wrong
+  std::filesystem::create_directories(file_.parent_path(), ignored);
+  auto text = nlohmann::json(distances_).dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+  auto bytes = std::as_bytes(std::span{text});
+  auto written = write_file(file_, {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+  if (!written) log(log_level::warn, written.error().what);
 }
 
 } // namespace vef

@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace vef {
@@ -18,6 +19,9 @@ std::string_view to_string(precision x) noexcept;
 
 /// The largest cosine distance between the vectors of both precisions at which half of it will do.
 inline constexpr double most_distance = 1e-4;
+
+/// 1 - cosine of two vectors of one length; 1 where one of them is zero.
+double cosine_distance(std::span<const float> a, std::span<const float> b);
 
 /// Whether this processor multiplies bfloat16 faster than float32: it has AMX or AVX512_BF16, and the system
 /// lets programs use them.

@@ -11,23 +11,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
 #include <map>
 #include <mutex>
 
 namespace vef {
 
 namespace {
-
-double cosine_distance(std::span<const float> a, std::span<const float> b) {
-  double ab = 0, aa = 0, bb = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    ab += static_cast<double>(a[i]) * b[i];
-    aa += static_cast<double>(a[i]) * a[i];
-    bb += static_cast<double>(b[i]) * b[i];
-  }
-  return aa > 0 && bb > 0 ? 1 - ab / std::sqrt(aa * bb) : 1;
-}
 
 class transformers_backend final : public backend {
 public:
@@ -40,23 +29,7 @@ public:
   result<void> scan() {
     auto all = search();
     if (!all) return fail(all.error());
-    std::scoped_lock lock{mutex_};
-    seen_ = fingerprint(*all);
-    entries_.clear();
-    for (auto& found : *all) {
-      if (entries_.contains(found.id)) {
-        log(log_level::warn, "left a model out: " + vef::quoted(found.folder.string()) + " has the id of "
-                                 + vef::quoted(entries_.at(found.id).from.folder.string()));
-        continue;
-      }
-      auto x = open_checkpoint(found, families_, settings_.options);
-      if (!x && is_named(found.folder)) return fail(x.error());
-      if (!x)
-        log(log_level::warn, "left a model out: " + x.error().what);
-      else
-        entries_.emplace(found.id, entry{found, with_precision(x->info)});
-    }
-    return {};
+    return read(*all);
   }
 
   std::vector<model_info> catalog() const override {
@@ -73,7 +46,7 @@ public:
       std::scoped_lock lock{mutex_};
       if (fingerprint(*all) == seen_) return {};
     }
-    if (auto ok = scan(); !ok) log(log_level::warn, ok.error().what);
+    if (auto ok = read(*all); !ok) log(log_level::warn, ok.error().what);
     return catalog();
   }
 
@@ -107,6 +80,35 @@ private:
     found_checkpoint from;
     model_info info;
   };
+
+  // Files are read before the lock is taken: loads go on meanwhile.
+  result<void> read(const std::vector<found_checkpoint>& all) {
+    auto seen = fingerprint(all);
+    std::map<std::string, entry> entries;
+    auto done = read_into(entries, all);
+    std::scoped_lock lock{mutex_};
+    seen_ = seen;
+    entries_ = std::move(entries);
+    return done;
+  }
+
+  result<void> read_into(std::map<std::string, entry>& entries,
+                         const std::vector<found_checkpoint>& all) const {
+    for (const auto& found : all) {
+      if (auto twin = entries.find(found.id); twin != entries.end()) {
+        log(log_level::warn, "left a model out: " + vef::quoted(found.folder.string()) + " has the id of "
+                                 + vef::quoted(twin->second.from.folder.string()));
+        continue;
+      }
+      auto x = open_checkpoint(found, families_, settings_.options);
+      if (!x && is_named(found.folder)) return fail(x.error());
+      if (!x)
+        log(log_level::warn, "left a model out: " + x.error().what);
+      else
+        entries.emplace(found.id, entry{found, with_precision(x->info)});
+    }
+    return {};
+  }
 
   bool is_named(const std::filesystem::path& folder) const {
     return std::ranges::find(settings_.models, folder) != settings_.models.end();

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <vef/messages/errors.hpp>
-#include <vef/actors/descriptor.hpp>
+#include <vef/backends/descriptor.hpp>
 
 #include <filesystem>
 #include <map>

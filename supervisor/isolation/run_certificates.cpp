@@ -1,7 +1,7 @@
 #include <vef/supervisor/isolation/run_certificates.hpp>
 
 #include <vef/supervisor/isolation/certificates.hpp>
-#include <vef/actors/descriptor.hpp>
+#include <vef/backends/descriptor.hpp>
 
 #include <openssl/crypto.h>
 

@@ -18,12 +18,16 @@ public:
     std::swap(number_, other.number_);
     return *this;
   }
-  ~descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
+  ~descriptor() { close(); }
 
   explicit operator bool() const { return number_ >= 0; }
   int number() const { return number_; }
+
+  /// Gives up a lock too, if it has one.
+  void close() {
+    if (number_ >= 0) ::close(number_);
+    number_ = -1;
+  }
 
 private:
   int number_ = -1;
