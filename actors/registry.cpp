@@ -35,6 +35,10 @@ public:
     });
     return {
         [this](embed_atom, embed_request& request) { return embed(std::move(request)); },
+        [this](load_atom op, const std::string& service, const std::string& model) {
+          return load(op, service, model);
+        },
+        [this](unload_atom, const unload_request& x) { return unload(x); },
         [this](models_atom) { return models(); },
         [this](backends_atom) { return types_->list(); },
         [this](find_atom, const std::string& service) { return to_caf(find(service)); },
@@ -63,14 +67,50 @@ private:
 
   caf::result<embed_reply> embed(embed_request request) {
     if (draining_) return to_caf(error{errc::shutting_down, "the node is being stopped"});
-    if (request.replay) return embed_twice_if_need_be(std::move(request));
-    auto target = target_of(request);
+    if (request.replay == vef::replay::when_back) return embed_twice_if_need_be(std::move(request));
+    auto target = target_of(request.service, request.model);
     if (!target) return to_caf(target.error());
     return self_->delegate(*target, embed_atom_v, std::move(request));
   }
 
-  result<service_actor> target_of(const embed_request& request) const {
-    return request.service.empty() ? by_model(request.model) : find(request.service);
+  caf::result<model_status> load(load_atom op, const std::string& service, const std::string& model) {
+    if (draining_) return to_caf(error{errc::shutting_down, "the node is being stopped"});
+    auto target = target_of(service, model);
+    if (!target) return to_caf(target.error());
+    return self_->delegate(*target, op, model);
+  }
+
+  // Of services that do not run nothing is in memory.
+  caf::result<std::vector<unload_report>> unload(const unload_request& x) {
+    if (!x.service.empty())
+      if (auto known = find(x.service); !known) return to_caf(known.error());
+    std::vector<service_actor> targets;
+    for (const auto& s : services_)
+      if (s.handle && (x.service.empty() || x.service == s.status.name) && offers(s, x.model))
+        targets.push_back(s.handle);
+    if (targets.empty() && !x.model.empty()) {
+      if (auto known = by_model(x.model); !known) return to_caf(known.error());
+      return to_caf(
+          error{errc::unknown_model, "service " + quoted(x.service) + " does not offer " + quoted(x.model)});
+    }
+    promise<std::vector<unload_report>> reply{self_};
+    auto all = std::make_shared<gathering<unload_report>>(reply, targets.size());
+    for (std::size_t i = 0; i < targets.size(); ++i)
+      self_->request(targets[i], unload_timeout, unload_atom_v, x.model, x.mode)
+          .then([all, i](std::vector<unload_report>& done) { all->put(i, std::move(done)); },
+                [all, i, x](caf::error& why) {
+                  all->put(i, {{.service = x.service, .model = x.model, .outcome = from_caf(why)}});
+                });
+    return reply;
+  }
+
+  static bool offers(const entry& x, const std::string& model) {
+    return model.empty()
+           || std::ranges::any_of(x.status.catalog, [&](const model_info& m) { return m.id == model; });
+  }
+
+  result<service_actor> target_of(const std::string& service, const std::string& model) const {
+    return service.empty() ? by_model(model) : find(service);
   }
 
   result<service_actor> find(const std::string& service) const {
@@ -136,7 +176,7 @@ private:
   }
 
   void attempt(std::uint64_t id, replay& x) {
-    auto target = target_of(x.request);
+    auto target = target_of(x.request.service, x.request.model);
     x.waiting = !target && target.error().code == errc::unavailable && comes_back(x.request.service);
     if (x.waiting) return;
     if (!target) return finish(id, target.error());
@@ -262,6 +302,7 @@ private:
   }
 
   static constexpr milliseconds status_timeout{3000};
+  static constexpr milliseconds unload_timeout = std::chrono::minutes{10};
   static constexpr milliseconds replay_pause{20};
   static constexpr milliseconds time_allowed = std::chrono::minutes{10};
 

@@ -33,7 +33,7 @@ int run(const char* photo) {
   show(runtime);
 
   vef::embed_request request{.service = "second", .images = {vef::image{photo}}};
-  request.replay = true; // if the service dies meanwhile, once more
+  request.replay = vef::replay::when_back; // if the service dies meanwhile, once more
   if (auto rows = runtime.embed(request); !rows.all_ok()) {
     std::fprintf(stderr, "%s\n", describe(rows[0].error()).c_str());
     return 1;

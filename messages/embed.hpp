@@ -13,6 +13,13 @@ namespace vef {
 /// Among requests that wait for one model, a higher priority goes first; within one, the older goes first.
 enum class priority : std::uint8_t { low, normal, high };
 
+/// What becomes of a request whose service, process or node dies while it is under way.
+enum class replay : std::uint8_t {
+  never,     ///< it may have been done: the answer is `unavailable`, and nobody does it a second time
+  elsewhere, ///< another one that is able to does it, at once; else the answer is `unavailable`
+  when_back, ///< the same, and if there is no other it waits for its service, within `time_allowed`
+};
+
 /// Pictures to turn into vectors.
 struct embed_request {
   std::string service = {}; ///< empty: whichever service offers the model
@@ -27,9 +34,9 @@ struct embed_request {
   /// until memory is short; none: as it is configured. The last request that says something counts.
   std::optional<std::chrono::milliseconds> keep_alive = {};
 
-  /// If the service dies while this request is under way, do it once more when it is back, within
-  /// `time_allowed`; else the answer is `unavailable` at once.
-  bool replay = false;
+  vef::replay replay = replay::elsewhere;
+  std::string node = {};                ///< of a cluster: only this one; empty: any
+  std::vector<std::string> labels = {}; ///< only nodes that have all of these
 
   bool operator==(const embed_request&) const = default;
 
@@ -40,7 +47,8 @@ struct embed_request {
         field{"images", &embed_request::images},         field{"variant", &embed_request::variant},
         field{"batch_size", &embed_request::batch_size}, field{"time_allowed", &embed_request::time_allowed},
         field{"priority", &embed_request::priority},     field{"keep_alive", &embed_request::keep_alive},
-        field{"replay", &embed_request::replay}};
+        field{"replay", &embed_request::replay},         field{"node", &embed_request::node},
+        field{"labels", &embed_request::labels}};
   }
 };
 

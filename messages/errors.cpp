@@ -47,10 +47,16 @@ constexpr std::array<entry, errc_count> entries{{
     {errc::disk_full, "disk_full", "free some space, then go on where it stopped (vef embed: with --resume)"},
     {errc::missing_capability, "missing_capability", "provide what is missing, then start the service again"},
     {errc::corrupt_model, "corrupt_model", "the model's files are damaged or incomplete: get them again"},
-    {errc::unsupported_model, "unsupported_model", "use a model of a supported family; 'vef models' lists what is there"},
+    {errc::unsupported_model, "unsupported_model",
+     "use a model of a supported family; 'vef models' lists what is there"},
     {errc::not_found, "not_found", "check the name of the repository and its revision"},
     {errc::access_denied, "access_denied", "set HF_TOKEN to a token whose account may read it"},
     {errc::download_failed, "download_failed", "try again: what was downloaded is kept", true},
+    {errc::unreachable, "unreachable", "check the address, and that a node runs there ('vef serve')", true},
+    {errc::incompatible_version, "incompatible_version", "install the same version of vef on both sides"},
+    {errc::not_trusted, "not_trusted", "use certificates of one authority on both sides ('vef certs')"},
+    {errc::not_allowed, "not_allowed", "do it on that node itself, or change what its file allows"},
+    {errc::address_taken, "address_taken", "choose another port, or stop the program that has this one"},
 }};
 
 constexpr bool in_order() {

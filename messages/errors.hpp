@@ -61,10 +61,17 @@ enum class errc : std::uint8_t {
   not_found,         ///< a repository, a revision or a file of one
   access_denied,     ///< it wants a token, or one with more rights
   download_failed,   ///< the network, or what came over it
+
+  // Other nodes.
+  unreachable,          ///< no such host, or nobody there who speaks with us
+  incompatible_version, ///< one of two nodes is too old
+  not_trusted,          ///< a certificate that is expired, a stranger's, for another name, or not to be had
+  not_allowed,          ///< a node that does not let others do that
+  address_taken,        ///< a port that another program listens at
 };
 
 /// The number of codes, `ok` included.
-inline constexpr std::size_t errc_count = static_cast<std::size_t>(errc::download_failed) + 1;
+inline constexpr std::size_t errc_count = static_cast<std::size_t>(errc::address_taken) + 1;
 
 /// The code as a word, for logs and JSON: "corrupt_image".
 std::string_view to_string(errc code) noexcept;

@@ -2,6 +2,7 @@
 
 #include <vef/messages/atoms.hpp>
 #include <vef/messages/caf.hpp>
+#include <vef/messages/cluster.hpp>
 #include <vef/messages/embed.hpp>
 #include <vef/messages/status.hpp>
 
@@ -75,6 +76,12 @@ using registry_actor = actor_of<
     // Hands the pictures to the service that the request names, or to the first that offers the model.
     // Errors: unknown_service, unknown_model, unavailable, and the service's.
     embed_reply(embed_atom, embed_request),
+    // Loads a model of this service, or of the first that offers it if none is named. Errors: those of
+    // `embed`.
+    model_status(load_atom, std::string, std::string),
+    // Unloads models: those of the service and of the id named, all where a name is empty. One report for
+    // each that was in memory.
+    std::vector<unload_report>(unload_atom, unload_request),
     // All models of all running services.
     std::vector<catalog_entry>(models_atom),
     // The kinds of backends that services can be made of.
@@ -176,6 +183,71 @@ using supervisor_actor = actor_of<
     // stopped.
     void(shutdown_atom, std::chrono::milliseconds)>;
 
+/// The front door of several nodes: what a registry answers, for all of them. A picture, a batch or a load
+/// goes to the node where it is done soonest; what is lost with a node is done by another one.
+using cluster_actor =
+    extended<registry_actor,
+             // What this node knows of all.
+             cluster_status(nodes_atom),
+             // As `load` and `unload` of the registry, on the node of that name. Errors: unreachable,
+             // not_allowed, and the registry's.
+             model_status(load_atom, std::string, std::string, std::string),
+             std::vector<unload_report>(unload_atom, std::string, unload_request),
+             // Which node should load a model. Errors: over_budget, with the figures of each node;
+             // unknown_model; unknown_service; invalid_argument for a node or a label that there is not.
+             place_reply(place_atom, place_request),
+             // Makes a service on the node of that name, whose supervisor owns it. Errors: unreachable,
+             // not_allowed, and those of the supervisor.
+             service_status(create_atom, std::string, service_spec)>;
+
+struct session_hello;
+struct session_welcome;
+
+/// What a node publishes at its port. Frozen in its first message.
+using door_actor = actor_of<
+    // Says which version is here. Answered whatever the asker's is.
+    peer_version(hello_atom, peer_version),
+    // Opens a session, which ends with the actor that asks. Errors: incompatible_version, duplicate_name,
+    // overloaded, shutting_down.
+    session_welcome(hello_atom, session_hello)>;
+
+/// One side's hold on the other for as long as both live: what it may ask there goes through this session's
+/// own handles, so that it is counted.
+using session_actor = actor_of<
+    // A report of the node that opened the session. False if it can't be applied: all is wanted.
+    bool(event_atom, node_report),
+    // Whether there is anybody. Answered with the nodes that it knows.
+    std::vector<node_facts>(ping_atom)>;
+
+/// How a program introduces itself.
+struct session_hello {
+  node_facts who;
+  door_actor door; ///< of a node: the way back over the same connection; empty for a client
+
+  static constexpr std::string_view type_name = "vef::session_hello";
+  static constexpr auto fields() {
+    return std::tuple{field{"who", &session_hello::who}, field{"door", &session_hello::door}};
+  }
+};
+
+/// What it is given.
+struct session_welcome {
+  node_facts who;
+  std::vector<node_facts> members; ///< all nodes that it knows
+  session_actor session;
+  cluster_actor front;
+  governor_actor governor;
+  supervisor_actor supervisor;
+
+  static constexpr std::string_view type_name = "vef::session_welcome";
+  static constexpr auto fields() {
+    return std::tuple{
+        field{"who", &session_welcome::who},           field{"members", &session_welcome::members},
+        field{"session", &session_welcome::session},   field{"front", &session_welcome::front},
+        field{"governor", &session_welcome::governor}, field{"supervisor", &session_welcome::supervisor}};
+  }
+};
+
 } // namespace vef
 
 CAF_BEGIN_TYPE_ID_BLOCK(vef, caf::first_custom_type_id)
@@ -185,9 +257,13 @@ CAF_ADD_TYPE_ID(vef, (std::vector<vef::catalog_entry>))
 CAF_ADD_TYPE_ID(vef, (std::vector<vef::device_reading>))
 CAF_ADD_TYPE_ID(vef, (std::vector<vef::service_status>))
 CAF_ADD_TYPE_ID(vef, (std::vector<vef::unload_report>))
+CAF_ADD_TYPE_ID(vef, (std::vector<vef::node_facts>))
 CAF_ADD_TYPE_ID(vef, (vef::check_report))
 CAF_ADD_TYPE_ID(vef, (vef::check_request))
+CAF_ADD_TYPE_ID(vef, (vef::cluster_actor))
+CAF_ADD_TYPE_ID(vef, (vef::cluster_status))
 CAF_ADD_TYPE_ID(vef, (vef::device_bytes))
+CAF_ADD_TYPE_ID(vef, (vef::door_actor))
 CAF_ADD_TYPE_ID(vef, (vef::embed_reply))
 CAF_ADD_TYPE_ID(vef, (vef::embed_request))
 CAF_ADD_TYPE_ID(vef, (vef::governor_actor))
@@ -203,7 +279,11 @@ CAF_ADD_TYPE_ID(vef, (vef::model_key))
 CAF_ADD_TYPE_ID(vef, (vef::model_listener_actor))
 CAF_ADD_TYPE_ID(vef, (vef::model_status))
 CAF_ADD_TYPE_ID(vef, (vef::node_actors))
+CAF_ADD_TYPE_ID(vef, (vef::node_report))
 CAF_ADD_TYPE_ID(vef, (vef::node_status))
+CAF_ADD_TYPE_ID(vef, (vef::peer_version))
+CAF_ADD_TYPE_ID(vef, (vef::place_reply))
+CAF_ADD_TYPE_ID(vef, (vef::place_request))
 CAF_ADD_TYPE_ID(vef, (vef::pressure))
 CAF_ADD_TYPE_ID(vef, (vef::pressure_request))
 CAF_ADD_TYPE_ID(vef, (vef::registry_actor))
@@ -211,6 +291,9 @@ CAF_ADD_TYPE_ID(vef, (vef::registry_event))
 CAF_ADD_TYPE_ID(vef, (vef::service_actor))
 CAF_ADD_TYPE_ID(vef, (vef::service_spec))
 CAF_ADD_TYPE_ID(vef, (vef::service_status))
+CAF_ADD_TYPE_ID(vef, (vef::session_actor))
+CAF_ADD_TYPE_ID(vef, (vef::session_hello))
+CAF_ADD_TYPE_ID(vef, (vef::session_welcome))
 CAF_ADD_TYPE_ID(vef, (vef::supervisor_actor))
 CAF_ADD_TYPE_ID(vef, (vef::tier))
 CAF_ADD_TYPE_ID(vef, (vef::unload_mode))

@@ -1,5 +1,5 @@
 // The words for the enumerations of the messages, as logs, tables and JSON show them.
-#include <vef/messages/status.hpp>
+#include <vef/messages/cluster.hpp>
 
 namespace vef {
 
@@ -43,6 +43,16 @@ std::string_view to_string(unload_mode x) noexcept {
 }
 
 std::string_view to_string(isolation x) noexcept { return x == isolation::process ? "process" : "none"; }
+
+std::string_view to_string(link_state x) noexcept {
+  switch (x) {
+  case link_state::here: return "here";
+  case link_state::connecting: return "connecting";
+  case link_state::up: return "up";
+  case link_state::ejected: return "ejected";
+  }
+  return "unknown";
+}
 
 std::string_view to_string(health x) noexcept {
   switch (x) {

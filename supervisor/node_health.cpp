@@ -29,7 +29,7 @@ std::string stuck_text(const std::vector<worker_status>& workers) {
 
 } // namespace
 
-std::pair<health, std::string> judge_node(const node_facts& x) {
+std::pair<health, std::string> judge_node(const health_facts& x) {
   texts starting, broken;
   auto some_ready = false;
   for (const auto& [name, report] : x.services) {

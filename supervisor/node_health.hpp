@@ -9,7 +9,7 @@
 namespace vef {
 
 /// What a node's health follows from.
-struct node_facts {
+struct health_facts {
   std::vector<std::pair<std::string, health_report>> services = {}; ///< by name
   std::vector<worker_status> workers = {};
   std::uint32_t most_stuck = 0; ///< threads; with more of them stuck, the process can't be relied on
@@ -20,6 +20,6 @@ struct node_facts {
 /// Unhealthy: more than `most_stuck` threads are stuck, or every service is unhealthy or failed. Starting: no
 /// service is ready and at least one starts. Degraded: a thread is stuck, or a service is unhealthy or
 /// failed. A service that is stopped does not count, and one that is degraded serves.
-std::pair<health, std::string> judge_node(const node_facts& x);
+std::pair<health, std::string> judge_node(const health_facts& x);
 
 } // namespace vef

@@ -154,7 +154,7 @@ std::vector<worker_status> supervisor_machine::worker_statuses() const {
 }
 
 health_report supervisor_machine::health_of_node() {
-  node_facts facts{.most_stuck = setup_.options.most_stuck};
+  health_facts facts{.most_stuck = setup_.options.most_stuck};
   for (const auto& [service, x] : children_) facts.services.emplace_back(service, x.status.health);
   facts.workers = worker_statuses();
   auto [state, reason] = judge_node(facts);

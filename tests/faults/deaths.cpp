@@ -89,7 +89,7 @@ private:
     embed_request r{.service = services[random_() % 4], .model = models[random_() % 4]};
     for (auto n = 1 + dice(5); n > 0; --n) r.images.push_back(plain(1, 2, 3));
     r.time_allowed = std::chrono::milliseconds{500 + dice(8000)};
-    r.replay = dice(2) == 0;
+    r.replay = dice(2) == 0 ? replay::when_back : replay::never;
     if (auto handle = look<service_actor>(now_or_before().registry, find_atom_v, r.service); handle)
       note_model(*handle, r.model, models_);
     asked.push_back(send<embed_reply>(now_or_before().registry, embed_atom_v, std::move(r)));

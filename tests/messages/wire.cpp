@@ -125,7 +125,9 @@ TEST_CASE("requests cross the network unharmed") {
   x.images = {image{"/a/ü.png"}, image::encoded(shared_bytes{{0, 255, 7}}, "b"),
               image::rgb(shared_bytes{{1, 2, 3}}, 1, 1, "c"), image::encoded({}, "")};
   x.time_allowed = 1500ms;
-  x.replay = true;
+  x.replay = replay::never;
+  x.node = "n";
+  x.labels = {"gpu", ""};
   x.priority = priority::high;
   round_trip(x);
   round_trip(unload_request{"s", "m", unload_mode::if_idle});
@@ -196,6 +198,30 @@ TEST_CASE("replies cross the network unharmed") {
   node.memory = memory;
   round_trip(node);
   round_trip(registry_event{full_service_status()});
+}
+
+TEST_CASE("what nodes tell of themselves crosses the network unharmed") {
+  round_trip(peer_version{7, "1.2.3"});
+  node_facts facts{.name = "a", .address = "a:7400", .incarnation = 1ull << 60, .version = "1"};
+  facts.labels = {"gpu", ""};
+  facts.shared_folders = {"/srv"};
+  facts.read_only = true;
+  facts.most_bytes = 5;
+  round_trip(std::vector<node_facts>{facts, {}});
+  node_report report{.node = "a", .incarnation = 2, .number = 9, .builds_on = 8};
+  report.health = {health::degraded, "slow", {}};
+  report.queued = 3;
+  report.devices = {{"host", 1, 2, 3}};
+  report.has_catalog = true;
+  report.catalog = {{"s", full_model(), true}};
+  report.models = {{{"s", "m"}, model_state::moving, tier::packed, {{"host", 4}}, 5, 6us, true}};
+  report.gone = {{"s", "n"}};
+  round_trip(report);
+  round_trip(place_request{"s", "m", "n", {"gpu"}, {"b"}, true});
+  round_trip(place_reply{"n", "s", true, "it has room"});
+  cluster_status all;
+  all.nodes = {{facts, link_state::ejected, {errc::unreachable, "gone"}, report, {}, 7us, 8, 9}};
+  round_trip(all);
 }
 
 TEST_CASE("not a number and minus zero keep their bits on the network") {

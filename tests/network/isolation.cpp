@@ -135,7 +135,7 @@ TEST_CASE("a process that is killed is replaced, and a request that allows it is
   request.time_allowed = 15s;
   auto lost = x.embed_async(request);
   request.images = {that(trouble::none)};
-  request.replay = true;
+  request.replay = replay::when_back;
   auto repeated = x.embed_async(request);
   REQUIRE(comes([&] { return status_of(x, "child").models.at(0).queued > 0; }));
   ::kill(before, SIGKILL);

@@ -52,7 +52,7 @@ TEST_CASE_METHOD(node_fixture,
                  "a request that asked to be replayed is done once more when its service is back") {
   start({fake("a")});
   auto request = one_picture();
-  request.replay = true;
+  request.replay = replay::when_back;
   auto first = send<embed_reply>(node.registry, embed_atom_v, request);
   act();
   caf::anon_send_exit(handle_of("a"), caf::exit_reason::kill);
@@ -71,7 +71,7 @@ TEST_CASE_METHOD(node_fixture,
 TEST_CASE_METHOD(node_fixture, "a request is replayed once and not again") {
   start({fake("a")});
   auto request = one_picture();
-  request.replay = true;
+  request.replay = replay::when_back;
   auto reply = send<embed_reply>(node.registry, embed_atom_v, request);
   for (int deaths = 0; deaths < 2; ++deaths) {
     act();
@@ -92,7 +92,7 @@ TEST_CASE_METHOD(node_fixture, "a replay ends at the deadline of its request") {
   x.restart.first_pause = x.restart.longest_pause = 60s;
   start({x});
   auto request = one_picture();
-  request.replay = true;
+  request.replay = replay::when_back;
   request.time_allowed = 300ms;
   auto reply = send<embed_reply>(node.registry, embed_atom_v, request);
   act();
