@@ -1,13 +1,12 @@
 #include <vef/supervisor/capabilities.hpp>
 
 #include <vef/actors/memory_probe.hpp>
+#include <vef/backends/size_text.hpp>
 #include <vef/messages/bytes.hpp>
 #include <vef/messages/suggest.hpp>
 
 #include <algorithm>
 #include <array>
-#include <cctype>
-#include <charconv>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -36,24 +35,10 @@ std::string list_of(const std::vector<std::string>& names) {
   return text;
 }
 
-/// "1.5GiB" in bytes; nothing for what is no amount, or none that could be there.
+/// "1.5GiB" in bytes; nothing for what is no amount. A capability is one word: no blanks before the unit.
 std::optional<std::uint64_t> bytes_in(std::string_view text) {
-  constexpr std::pair<std::string_view, double> units[] = {
-      {"", 1},      {"b", 1},        {"kb", 1e3},     {"mb", 1e6},     {"gb", 1e9},
-      {"tb", 1e12}, {"kib", 0x1p10}, {"mib", 0x1p20}, {"gib", 0x1p30}, {"tib", 0x1p40},
-  };
-  double amount = 0;
-  auto [end, problem] =
-      std::from_chars(text.data(), text.data() + text.size(), amount, std::chars_format::fixed);
-  if (problem != std::errc{}) return {};
-  std::string unit{text.substr(static_cast<std::size_t>(end - text.data()))};
-  std::ranges::transform(unit, unit.begin(),
-                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  auto known = std::ranges::find(units, unit, &std::pair<std::string_view, double>::first);
-  if (known == std::end(units)) return {};
-  auto bytes = amount * known->second;
-  if (!(bytes >= 1 && bytes < 0x1p63)) return {};
-  return static_cast<std::uint64_t>(bytes);
+  auto bytes = parse_size(text);
+  return bytes && text.find(' ') == text.npos ? std::optional{*bytes} : std::nullopt;
 }
 
 bool is_index(std::string_view text) {
@@ -64,7 +49,7 @@ bool is_index(std::string_view text) {
 // -- what is missing ----------------------------------------------------------------------------------------
 
 /// What one check has asked the node so far: the same answer for all that is required.
-struct node_facts {
+struct node_findings {
   const capability_sources& sources;
   std::optional<std::vector<std::string>> known_devices = {};
   std::optional<std::uint64_t> known_memory = {};
@@ -81,7 +66,7 @@ struct node_facts {
 
 // Each of these says what is missing and what to do about it, or nothing where all is well.
 
-std::string lacks_device(const std::string& name, node_facts& node) {
+std::string lacks_device(const std::string& name, node_findings& node) {
   const auto& devices = node.devices();
   if (std::ranges::find(devices, name) != devices.end()) return {};
   if (devices.empty()) return "there is no accelerator: install one and its driver, or require none";
@@ -89,7 +74,7 @@ std::string lacks_device(const std::string& name, node_facts& node) {
          + ": require one of them, or look whether CUDA_VISIBLE_DEVICES hides the one that you mean";
 }
 
-std::string lacks_cuda(const std::string& index, node_facts& node) {
+std::string lacks_cuda(const std::string& index, node_findings& node) {
   auto is_cuda = [](const std::string& device) { return device.starts_with("cuda:"); };
   if (std::ranges::none_of(node.devices(), is_cuda))
     return "no NVIDIA driver answers with a device: install the driver, or take 'cuda"
@@ -97,13 +82,13 @@ std::string lacks_cuda(const std::string& index, node_facts& node) {
   return index.empty() ? std::string{} : lacks_device("cuda:" + index, node);
 }
 
-std::string lacks_library(const std::string& name, node_facts& node) {
+std::string lacks_library(const std::string& name, node_findings& node) {
   auto opened = node.sources.open_library(name);
   if (opened) return {};
   return escaped(opened.error().what) + ": install it or add its folder to LD_LIBRARY_PATH";
 }
 
-std::string lacks_path(const std::string& name, node_facts&) {
+std::string lacks_path(const std::string& name, node_findings&) {
   // A slash behind the name of a file would make it "not found".
   auto last = name.find_last_not_of('/');
   auto path = last == std::string::npos ? std::string{"/"} : name.substr(0, last + 1);
@@ -125,7 +110,7 @@ std::string lacks_path(const std::string& name, node_facts&) {
                 : "the file cannot be read: give this user the right r on it";
 }
 
-std::string lacks_backend(const std::string& name, node_facts& node) {
+std::string lacks_backend(const std::string& name, node_findings& node) {
   auto backends = node.sources.backends();
   if (std::ranges::find(backends, name) != backends.end()) return {};
   auto near = nearest(name, backends);
@@ -134,7 +119,7 @@ std::string lacks_backend(const std::string& name, node_facts& node) {
                          : "did you mean " + vef::quoted(near) + '?');
 }
 
-std::string lacks_memory(const std::string& name, node_facts& node) {
+std::string lacks_memory(const std::string& name, node_findings& node) {
   auto needed = bytes_in(name).value_or(0), free = node.memory();
   if (free >= needed) return {};
   auto amounts = free == 0 ? "no memory is known to be free"
@@ -147,7 +132,7 @@ std::string lacks_memory(const std::string& name, node_facts& node) {
 struct capability_kind {
   std::string_view name;
   std::string_view example;
-  std::string (*lacks)(const std::string& name, node_facts& node);
+  std::string (*lacks)(const std::string& name, node_findings& node);
 };
 
 constexpr std::array kinds{
@@ -262,7 +247,7 @@ capability_sources machine_capabilities(std::shared_ptr<const backend_types> typ
 
 result<void> check_capabilities(const std::vector<std::string>& required, const capability_sources& sources) {
   if (auto valid = validate_capabilities(required); !valid) return valid;
-  node_facts node{sources};
+  node_findings node{sources};
   std::string missing;
   for (const auto& word : required) {
     auto x = split(word);

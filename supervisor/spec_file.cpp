@@ -110,25 +110,24 @@ placed_spec read_service(table_reader& in) {
   return out;
 }
 
-result<void> check_names(const std::vector<placed_spec>& all) {
+void judge_names(table_reader& in, const std::vector<placed_spec>& all) {
   std::map<std::string, std::string> taken; // where, by name
   std::vector<std::string> names;
   for (const auto& x : all) {
     auto [first, is_new] = taken.emplace(x.spec.name, x.name_at);
     if (!is_new)
-      return fail(errc::invalid_config, x.name_at + ": two services are named " + vef::quoted(x.spec.name)
-                                            + "; the first one is at " + first->second);
+      in.refuse(x.name_at, "two services are named " + vef::quoted(x.spec.name) + "; the first one is at "
+                               + first->second);
     names.push_back(x.spec.name);
   }
   for (const auto& x : all) {
     for (std::size_t i = 0; i < x.spec.dependencies.size(); ++i) {
       const auto& need = x.spec.dependencies[i];
       if (!taken.contains(need))
-        return fail(errc::invalid_config, x.each_need_at[i] + ": service " + vef::quoted(x.spec.name)
-                                              + " depends on an " + unknown("service", need, names));
+        in.refuse(x.each_need_at[i], "service " + vef::quoted(x.spec.name) + " depends on an "
+                                         + unknown("service", need, names));
     }
   }
-  return {};
 }
 
 // "services depend on each other in a circle: a -> b -> a": whether it speaks of this one.
@@ -137,34 +136,40 @@ bool is_in_circle(const std::string& sentence, const std::string& name) {
   return circle.find(" -> " + name + " -> ") != circle.npos;
 }
 
-result<void> check_order(const std::vector<placed_spec>& all, const std::vector<service_spec>& specs) {
+// Where names are wrong there is no order either, but then that has been said before.
+void judge_order(table_reader& in, const std::vector<placed_spec>& all,
+                 const std::vector<service_spec>& specs) {
   auto order = start_order(specs);
-  if (order) return {};
+  if (order) return;
   const auto& why = order.error().what;
   auto first =
       std::ranges::find_if(all, [&](const placed_spec& x) { return is_in_circle(why, x.spec.name); });
-  return fail(errc::invalid_config, (first == all.end() ? all.front() : *first).needs_at + ": " + why);
+  in.refuse((first == all.end() ? all.front() : *first).needs_at, why);
 }
 
 } // namespace
 
-result<std::vector<service_spec>> read_service_specs(const std::filesystem::path& file) {
-  auto root = read_document(file);
-  if (!root) return fail(root.error());
-  error problem;
-  table_reader in{*root, {}, problem, {"service"}};
+std::vector<service_spec> read_services(table_reader& in) {
   std::vector<placed_spec> all;
   in.each("service",
           {"name", "backend", "dependencies", "required_capabilities", "startup_priority",
            "health_check_interval", "auto_start", "max_loaded_models", "isolation", "settings", "idle",
            "health", "restart"},
           [&](table_reader& service) { all.push_back(read_service(service)); });
-  if (problem) return fail(problem);
-
-  if (auto good = check_names(all); !good) return fail(good.error());
   std::vector<service_spec> specs;
   for (const auto& x : all) specs.push_back(x.spec);
-  if (auto good = check_order(all, specs); !good) return fail(good.error());
+  judge_names(in, all);
+  judge_order(in, all, specs);
+  return specs;
+}
+
+result<std::vector<service_spec>> read_service_specs(const std::filesystem::path& file) {
+  auto root = read_document(file);
+  if (!root) return fail(root.error());
+  error problem;
+  table_reader in{*root, {}, problem, {"node", "placement", "service"}};
+  auto specs = read_services(in);
+  if (problem) return fail(problem);
   return specs;
 }
 

@@ -7,6 +7,8 @@
 
 namespace vef {
 
+class table_reader;
+
 /// Services as a file describes them, in its order.
 ///
 ///     [[service]]
@@ -33,6 +35,13 @@ namespace vef {
 /// none, a name that is taken, a dependency that is not in the file (with the nearest), a circle of
 /// dependencies, a capability that is none, rules that contradict themselves. It is what a person meets first
 /// from the top, except that names and dependencies are compared once all services have been read.
+///
+/// A node's file (nodes/node_file.hpp) will do as well: what it says of the node and of placement, its [node]
+/// and [[placement]], is passed over and not judged.
 result<std::vector<service_spec>> read_service_specs(const std::filesystem::path& file);
+
+/// The [[service]] tables of a file that says more than that. `in` is its outermost table and keeps the
+/// errors, as above; what is given back is of use only if there are none.
+std::vector<service_spec> read_services(table_reader& in);
 
 } // namespace vef

@@ -1,10 +1,10 @@
 #include <vef/backends/torch/description.hpp>
 
+#include <vef/backends/size_text.hpp>
 #include <vef/backends/table_reader.hpp>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <concepts>
 
@@ -42,7 +42,7 @@ std::uint64_t read_bytes(table_reader& in, const document& root) {
   auto x = root.find("memory_estimate");
   if (auto i = std::get_if<std::int64_t>(&x->value); i && *i >= 0) return static_cast<std::uint64_t>(*i);
   if (auto s = std::get_if<std::string>(&x->value)) {
-    if (auto bytes = parse_bytes(*s)) return *bytes;
+    if (auto bytes = parse_size(*s)) return *bytes;
   }
   in.must_be("memory_estimate", "bytes, or a text such as \"1.5GiB\"");
   return 0;
@@ -136,20 +136,6 @@ std::string memory_of(const std::string& device) {
 }
 
 bool is_emulated(std::string_view device) { return device.starts_with("emulated"); }
-
-std::optional<std::uint64_t> parse_bytes(std::string_view word) {
-  double number = 0;
-  auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-  if (error != std::errc{}) return {};
-  word.remove_prefix(static_cast<std::size_t>(end - word.data()));
-  word.remove_prefix(std::min(word.find_first_not_of(' '), word.size()));
-  constexpr std::pair<std::string_view, double> units[] = {
-      {"", 1},      {"B", 1},        {"KB", 1e3},     {"MB", 1e6},     {"GB", 1e9},
-      {"TB", 1e12}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}};
-  auto unit = std::ranges::find(units, word, &std::pair<std::string_view, double>::first);
-  if (unit == std::end(units) || !(number >= 0) || number * unit->second > 0x1p60) return {};
-  return static_cast<std::uint64_t>(number * unit->second);
-}
 
 bool describes_torch_model(const document& x, const fs::path& source) {
   auto file = x.find("file");

@@ -65,7 +65,4 @@ std::string memory_of(const std::string& device);
 /// Whether a device is one for machines without any: the same in all but that its memory is the host's.
 bool is_emulated(std::string_view device);
 
-/// Reads "1.5GiB", "300 MB", "1000000".
-std::optional<std::uint64_t> parse_bytes(std::string_view text);
-
 } // namespace vef

@@ -13,7 +13,6 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 namespace vef {
 
@@ -86,8 +85,10 @@ public:
   explicit torch_network(const network_spec& spec)
       : spec_(spec)
       , device_(torch_device(spec.device))
-      , working_(spec.emulated) {
+      , working_(spec.emulated)
+      , share_(device_) {
     auto package = spec.file.ends_with(".pt2");
+    find_cuda();
     use_own_blas();
     install_pieces();
     if (device_.is_cuda()) open_cuda(device_);
@@ -96,6 +97,11 @@ public:
     program_ = spec.planned ? load_plan(spec) : package ? load_package(spec) : load_torchscript(spec);
     tried_ = spec.planned != nullptr; // its shapes are known to fit
     if (program_->serves() && !tried_) try_out();
+  }
+
+  ~torch_network() override {
+    program_.reset();
+    empty_cache(device_);
   }
 
   result<void> forward(const write_input& write, vector_rows rows, const embed_context& context) override {
@@ -109,7 +115,7 @@ public:
   }
 
   result<void> move_to(const load_context& to) override {
-    return translated(errc::load_failed, [&]() -> result<void> {
+    auto done = translated(errc::load_failed, [&]() -> result<void> {
       use_threads(to.threads);
       c10::InferenceMode inference;
       auto before = program_->tier();
@@ -122,25 +128,32 @@ public:
           throw;
         }
       }
-      if (!program_->serves()) working_.give_back_idle();
       return {};
     });
+    if (!done || !program_->serves()) give_back_idle();
+    return done;
   }
 
   void limit_working(std::uint64_t bytes) override {
-    limit_ = bytes;
     working_.limit(bytes);
-    trim_cache();
+    share_.limit(bytes);
+    if (bytes == 0)
+      empty_cache(device_);
+    else
+      share_.trim();
   }
 
   // LibTorch keeps what passes leave on a CUDA device for all models together: of that, what this model may
   // have left there.
   model_memory memory() const override {
-    auto expected = spec_.planned ? spec_.planned->working_bytes : 0;
-    model_memory out{program_->weights(),
-                     {{spec_.emulated ? spec_.device : "host", std::max(working_.bytes(), expected)}}};
-    if (device_.is_cuda())
-      out.working.push_back({spec_.device, std::min<std::uint64_t>(cached_bytes(device_), on_device_)});
+    auto expected = spec_.planned && program_->serves() ? spec_.planned->working_bytes : 0;
+    model_memory out{program_->weights(), {}};
+    if (!device_.is_cuda()) {
+      out.working = {{spec_.emulated ? spec_.device : "host", std::max(working_.bytes(), expected)}};
+    } else {
+      auto kept = std::min<std::uint64_t>(cached_bytes(device_), on_device_);
+      out.working = {{"host", working_.bytes()}, {spec_.device, std::max(kept, expected)}};
+    }
     return out;
   }
 
@@ -190,7 +203,7 @@ private:
     auto bytes = use.bytes();
     for (auto most = on_device_.load(); bytes > most && !on_device_.compare_exchange_weak(most, bytes);) {
     }
-    trim_cache();
+    share_.trim();
     return bytes;
   }
 
@@ -221,8 +234,9 @@ private:
     return under_way.bytes() + std::min<std::uint64_t>(parts, threads) * most;
   }
 
-  void trim_cache() {
-    if (cached_bytes(device_) > limit_) empty_cache(device_);
+  void give_back_idle() {
+    working_.give_back_idle();
+    empty_cache(device_);
   }
 
   at::Tensor input_for(std::int64_t pictures) const {
@@ -264,9 +278,9 @@ private:
   network_spec spec_;
   at::Device device_;
   working_set working_;
+  cache_share share_;
   std::unique_ptr<program> program_;
   bool tried_ = false;
-  std::atomic<std::uint64_t> limit_ = std::numeric_limits<std::uint64_t>::max();
   std::atomic<std::uint64_t> on_device_ = 0; ///< the most that a pass was measured to need on a CUDA device
 };
 
@@ -279,4 +293,5 @@ vef_torch_load_network_3(const vef::network_spec& spec, vef::result<std::unique_
   out = vef::translated(vef::errc::load_failed, [&]() -> vef::result<std::unique_ptr<vef::network>> {
     return std::make_unique<vef::torch_network>(spec);
   });
+  if (!out) vef::empty_cache(vef::torch_device(spec.device)); // of what was made until then
 }

@@ -3,6 +3,8 @@
 #include <vef/backends/torch/engine.hpp>
 
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace vef {
@@ -20,5 +22,14 @@ struct torch_library {
 /// Opens libvef_torch.so, and LibTorch with it, unless it is open. It is never closed: LibTorch can't be.
 /// Errors: load_failed.
 result<torch_library> open_torch_library(const std::vector<std::filesystem::path>& places);
+
+/// The memory of a CUDA device ("cuda:0"): as LibTorch has it once a model was loaded there, and before, so
+/// that there can be room for that model, as the driver has it, which costs no memory of the device. Nothing
+/// where there is no such device.
+///
+/// `read`: of the open library; nullptr: it isn't open.
+///
+/// Threads: any.
+std::optional<device_reading> read_cuda_device(const std::string& device, read_device* read);
 
 } // namespace vef

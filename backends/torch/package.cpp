@@ -98,7 +98,6 @@ public:
   ~package() override {
     loader_.reset();
     if (spec_.emulated) spec_.emulated->give_back(constants_);
-    empty_cache(device_);
   }
 
   at::Tensor run(const at::Tensor& batch) override {

@@ -6,6 +6,7 @@
 #include <ATen/Tensor.h>
 
 #include <mutex>
+#include <utility>
 
 namespace vef {
 
@@ -33,7 +34,10 @@ public:
 
   at::Tensor run(const at::Tensor& pictures) const {
     frame slots(slots_);
-    slots[0] = pictures.permute({0, 3, 1, 2}).to(device_, type_);
+    // The order of numbers and their type change on the device, which is better at it than a processor. There
+    // convolutions in float32 are a third faster on planes, where those in half of it want channels together.
+    slots[0] = pictures.to(device_).permute({0, 3, 1, 2}).to(type_);
+    if (device_.is_cuda() && type_ == at::kFloat) slots[0] = slots[0].contiguous();
     for (const auto& x : entries_) {
       x.run(slots);
       for (auto slot : x.done_with) slots[slot].reset();
@@ -70,11 +74,6 @@ public:
     ready_ = make(lowest);
   }
 
-  ~planned_program() override {
-    ready_.reset();
-    empty_cache(device_);
-  }
-
   at::Tensor run(const at::Tensor& batch) override { return current()->run(batch); }
 
   vef::tier tier() const override { return current()->tier(); }
@@ -86,8 +85,9 @@ public:
     if (to != tier::mapped && to != highest())
       throw refusal{{errc::invalid_argument, "the model has no such tier"}};
     auto next = make(to);
-    std::scoped_lock lock{mutex_};
-    ready_ = std::move(next);
+    std::unique_lock lock{mutex_};
+    auto before = std::exchange(ready_, std::move(next)); // goes when the lock is free again
+    lock.unlock();
   }
 
   std::vector<device_bytes> weights() const override {

@@ -117,6 +117,23 @@ void check_signature(const jit::Module& module) {
                                           + " inputs, where one batch of pictures is what it gets"}};
 }
 
+namespace {
+
+void forbid_tf32(jit::Block* block) {
+  static const auto convolution = c10::Symbol::fromQualString("aten::_convolution");
+  constexpr std::size_t allow_tf32 = 12; // which argument
+  for (auto node : block->nodes()) {
+    for (auto inner : node->blocks()) forbid_tf32(inner);
+    if (node->kind() != convolution || node->inputs().size() <= allow_tf32) continue;
+    jit::WithInsertPoint before{node};
+    node->replaceInput(allow_tf32, node->owningGraph()->insertConstant(false));
+  }
+}
+
+} // namespace
+
+void forbid_tf32(const jit::Module& frozen) { forbid_tf32(frozen.get_method("forward").graph()->block()); }
+
 // -- copies -------------------------------------------------------------------------------------------------
 
 namespace {

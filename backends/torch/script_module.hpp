@@ -40,6 +40,10 @@ at::ScalarType weight_type(const torch::jit::Module& module);
 /// not know.
 void put_channels_last(torch::jit::Module& module);
 
+/// A module that was traced says of each convolution what LibTorch's setting was then, which is that a GPU
+/// may round its factors to ten bits (TF32). Afterwards it may not.
+void forbid_tf32(const torch::jit::Module& frozen);
+
 /// Refuses a module whose `forward` can't be called with a batch of pictures.
 void check_signature(const torch::jit::Module& module);
 

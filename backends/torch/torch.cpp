@@ -1,5 +1,6 @@
 #include <vef/backends/torch/torch.hpp>
 
+#include <vef/backends/size_text.hpp>
 #include <vef/backends/torch/catalog.hpp>
 #include <vef/backends/torch/library.hpp>
 #include <vef/backends/torch/network_model.hpp>
@@ -67,11 +68,8 @@ public:
       auto held = memory->held();
       out.push_back({device, memory->total(), memory->total() - held, held});
     }
-    auto read = read_.load(); // nothing was loaded: LibTorch is not opened only to ask it
-    for (const auto& device : cuda_) {
-      device_reading x{.device = device};
-      if (read && read(x)) out.push_back(std::move(x));
-    }
+    for (const auto& device : cuda_)
+      if (auto x = read_cuda_device(device, read_)) out.push_back(std::move(*x));
     return out;
   }
 
@@ -115,7 +113,7 @@ result<std::unique_ptr<backend>> make(const backend_settings& settings) {
   if (!is_torch_device(device))
     return fail(errc::invalid_config,
                 "torch: 'device' must be " + std::string{torch_devices} + ", not " + vef::quoted(device));
-  auto room = parse_bytes(setting("device_memory", "1GiB"));
+  auto room = parse_size(setting("device_memory", "1GiB"));
   if (!room)
     return fail(errc::invalid_config, "torch: 'device_memory' must be a text such as \"512MiB\", not "
                                           + vef::quoted(settings.at("device_memory")));

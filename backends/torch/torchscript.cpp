@@ -35,6 +35,7 @@ public:
     if (device_.is_cpu()) put_channels_last(module);
     if (moves_) code_ = module._ivalue()->compilation_unit();
     frozen_ = moves_ ? frozen_apart(module) : jit::freeze(module);
+    if (device_.is_cuda()) forbid_tf32(frozen_);
     stateful_ = has_state(frozen_);
     if (!moves_ && !stateful_) {
       module = jit::Module{};
@@ -44,11 +45,6 @@ public:
     bytes.add(frozen_);
     bytes_ = bytes.sum();
     graph_bytes_ = graph_bytes(frozen_);
-  }
-
-  ~torchscript() override {
-    frozen_ = jit::Module{};
-    empty_cache(device_);
   }
 
   at::Tensor run(const at::Tensor& batch) override {
@@ -65,13 +61,10 @@ public:
     if (to == tier_) return;
     if (!moves_ || (to != tier::host && to != tier::device))
       throw refusal{{errc::invalid_argument, "the model has no such tier"}};
-    {
-      charged_to account{account_of(to)};
-      device_use use{device_};
-      frozen_ = copied(frozen_, place_of(tier_), place_of(to));
-      tier_ = to;
-    }
-    if (to == tier::host) empty_cache(device_);
+    charged_to account{account_of(to)};
+    device_use use{device_};
+    frozen_ = copied(frozen_, place_of(tier_), place_of(to));
+    tier_ = to;
   }
 
   std::vector<device_bytes> weights() const override {

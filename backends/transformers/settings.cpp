@@ -1,5 +1,6 @@
 #include <vef/backends/transformers/settings.hpp>
 
+#include <vef/backends/size_text.hpp>
 #include <vef/backends/torch/description.hpp>
 #include <vef/messages/suggest.hpp>
 
@@ -113,7 +114,7 @@ void read_device_settings(reader& in, transformers_settings& out) {
   auto device = in.text("device", "cpu");
   if (!is_torch_device(device)) return in.must_be("device", torch_devices);
   out.options.device = memory_of(device);
-  auto room = parse_bytes(in.text("device_memory", "1GiB"));
+  auto room = parse_size(in.text("device_memory", "1GiB"));
   if (!room) return in.must_be("device_memory", "a text such as \"512MiB\"");
   if (is_emulated(device))
     out.emulated = std::make_shared<emulated_memory>(*room);

@@ -70,9 +70,8 @@ public:
       auto held = memory->held();
       return {{device, memory->total(), memory->total() - held, held}};
     }
-    device_reading x{.device = device};
-    auto read = read_.load();
-    return read && read(x) ? std::vector{x} : std::vector<device_reading>{};
+    auto x = read_cuda_device(device, read_);
+    return x ? std::vector{*x} : std::vector<device_reading>{};
   }
 
 private:
