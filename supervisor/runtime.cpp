@@ -41,33 +41,21 @@ embeddings await(std::future<embeddings> answer) {
 
 namespace {
 
-std::optional<process_options> processes_for(const runtime_options& x) {
-  auto needed = std::ranges::any_of(x.services,
-                                    [](const service_spec& s) { return s.isolation == isolation::process; });
-  auto out = x.processes || !needed ? x.processes : process_options{};
-  if (out) out->work = x.work;
+std::unique_ptr<runtime_host> local_host(runtime_options options) {
+  auto out = std::make_unique<runtime_host>();
+  or_throw(add_processes(*out, options));
+  or_throw(start(*out, std::move(options)));
   return out;
 }
 
 } // namespace
 
 runtime::runtime(runtime_options options)
-    : backends_(options.backends)
-    , core_(std::make_unique<core>(processes_for(options))) {
-  core_->shutdown_limit = options.shutdown_limit;
-  instance_options x;
-  x.types = options.backends;
-  x.services = std::move(options.services);
-  x.work = options.work;
-  x.memory = std::move(options.memory);
-  if (options.memory_budget > 0) x.memory.capacity["host"] = options.memory_budget;
-  x.monitor = options.monitor;
-  x.idle = options.idle;
-  x.supervision = options.supervision;
-  x.processes = core_->processes;
-  core_->actors = or_throw(spawn(*core_->system, std::move(x)));
-  core_->front = spawn_courier(*core_->system, core_->actors, core_->futures);
-}
+    : runtime(local_host(std::move(options))) {}
+
+runtime::runtime(std::unique_ptr<runtime_host> host)
+    : backends_(host->backends)
+    , core_(std::make_unique<core>(std::move(host))) {}
 
 runtime::~runtime() = default;
 
@@ -137,6 +125,10 @@ std::future<embeddings> service::embed_async(std::vector<image> images, embed_re
 }
 
 // -- models -------------------------------------------------------------------------------------------------
+
+result<model_status> runtime::load(const std::string& name, const std::string& model) {
+  return core_->ask_registry<model_status>(work_limit, load_atom_v, name, model);
+}
 
 result<model_status> service::load(const std::string& model) const {
   auto handle = owner_->core_->find(name_);

@@ -121,6 +121,7 @@ struct runtime_options {
 };
 
 class runtime;
+class runtime_host;
 
 /// A running service of a runtime, which must outlive it. Copies are the same service. Safe to use from many
 /// threads.
@@ -154,6 +155,10 @@ class runtime {
 public:
   /// Throws a `failure` for options that make no sense.
   explicit runtime(runtime_options options = {});
+
+  /// For an actor system that somebody else has put together: one that is a node, or one whose work is done
+  /// by nodes (nodes/remote.hpp). Then models and services are theirs.
+  explicit runtime(std::unique_ptr<runtime_host> host);
 
   /// Lets the requests under way finish, for at most `shutdown_limit`, and frees every model.
   ~runtime();
@@ -191,6 +196,10 @@ public:
 
   /// Drains and stops a service and forgets it. Errors: unknown_service, in_use if another one depends on it.
   result<void> remove(const std::string& name);
+
+  /// Loads a model of this service, or of the first that offers it for an empty name, and waits until it is
+  /// ready. Errors: unknown_service, unknown_model, and those of loading.
+  result<model_status> load(const std::string& service, const std::string& model);
 
   /// Embeds with whichever service offers `request.model`.
   embeddings embed(embed_request request);

@@ -12,8 +12,8 @@ namespace {
 
 class processes final : public process_host {
 public:
-  processes(std::shared_ptr<run_certificates> certificates, process_options options)
-      : certificates_(std::move(certificates))
+  processes(std::shared_ptr<run_certificates> made, process_options options)
+      : made_(std::move(made))
       , options_(std::move(options)) {}
 
   service_actor spawn(caf::actor_system& system, isolated_setup setup) override {
@@ -24,7 +24,7 @@ public:
       slots_.push_back(slot);
     }
     child_command command{options_.program, options_.arguments};
-    command.environment[child_certificates_variable] = certificates_->folder().string();
+    command.environment[child_certificates_variable] = options_.certificates.string();
     auto level = spdlog::level::to_string_view(spdlog::get_level());
     command.environment[child_log_variable] = std::string{level.data(), level.size()};
     return spawn_isolated_service(
@@ -44,7 +44,7 @@ public:
   }
 
 private:
-  std::shared_ptr<run_certificates> certificates_;
+  std::shared_ptr<run_certificates> made_; // for this run, if they were; they go with it
   process_options options_;
   mutable std::mutex mutex_;
   std::vector<std::weak_ptr<child_slot>> slots_;
@@ -63,10 +63,15 @@ result<std::shared_ptr<process_host>> make_processes(caf::actor_system_config& c
   if (problem)
     return fail(errc::unavailable, "cannot find the program of this process: " + problem.message()
                                        + "; name one in process_options::program");
-  auto certificates = run_certificates::make();
-  if (!certificates) return fail(certificates.error());
-  add_network(config, (*certificates)->folder());
-  return std::make_shared<processes>(std::move(*certificates), std::move(options));
+  std::shared_ptr<run_certificates> made;
+  if (options.certificates.empty()) {
+    auto certificates = run_certificates::make();
+    if (!certificates) return fail(certificates.error());
+    made = std::move(*certificates);
+    options.certificates = made->folder();
+    add_network(config, options.certificates);
+  }
+  return std::make_shared<processes>(std::move(made), std::move(options));
 }
 
 bool is_child() { return std::getenv(child_port_variable) != nullptr; }

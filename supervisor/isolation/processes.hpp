@@ -23,9 +23,13 @@ struct process_options {
   std::vector<std::string> arguments = {};  ///< for a program that wants some
   worker_counts work = {};                  ///< threads of each child; a runtime gives those of its own
   std::chrono::milliseconds patience{3000}; ///< for a child that was told to end, before it is killed
+
+  /// A folder with certificates that this process has a network with already (`add_network`), as a node does: its
+  /// children are connected by these. Empty: some are made for this run, and the network with them.
+  std::filesystem::path certificates = {};
 };
 
-/// Makes the certificates of this run and prepares an actor system for the connections: to be called before
+/// Makes the certificates of this run, if there are none, and prepares an actor system for the connections: to be called before
 /// the system is made, whose config it takes. Errors: those of `run_certificates::make`.
 result<std::shared_ptr<process_host>> make_processes(caf::actor_system_config& config,
                                                      process_options options = {});
@@ -37,7 +41,9 @@ std::optional<int> child_main(const std::shared_ptr<backend_types>& types);
 /// Whether this process was started for a service, by the environment.
 bool is_child();
 
-/// Prepares an actor system for connections with these certificates on both sides.
+/// Prepares an actor system for connections, once: with the certificates ca.pem, certificate.pem and key.pem of
+/// this folder on both sides, which have been checked, for CAF ends the process over bad ones; for an empty path
+/// with neither certificates nor secrecy.
 void add_network(caf::actor_system_config& config, const std::filesystem::path& certificates);
 
 } // namespace vef

@@ -1,18 +1,13 @@
 #include <vef/supervisor/isolation/run_certificates.hpp>
 
 #include <vef/supervisor/isolation/certificates.hpp>
-#include <vef/backends/descriptor.hpp>
+#include <vef/supervisor/isolation/private_file.hpp>
 
 #include <openssl/crypto.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <string_view>
 #include <system_error>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 namespace vef {
 
@@ -22,47 +17,21 @@ namespace {
 // be reached. Their secrecy does not rest on the date, since they are gone with the run.
 constexpr std::chrono::days valid{3650};
 
-error unwritable(const char* what, const std::filesystem::path& path, int why) {
-  auto text = std::string{"cannot make "} + what + ' ' + vef::quoted(path.string()) + ": "
-              + std::generic_category().message(why);
-  return {why == ENOSPC || why == EDQUOT ? errc::disk_full : errc::cannot_write, text};
+result<std::filesystem::path> run_folder(const std::filesystem::path& where) {
+  return fresh_folder("the run's certificates", where);
 }
 
-// With a name that nobody could know before, for this user alone.
-result<std::filesystem::path> fresh_folder(const std::filesystem::path& where) {
-  std::error_code failed;
-  auto name = (std::filesystem::absolute(where, failed) / "vef-XXXXXX").string();
-  if (failed) return fail(unwritable("a folder for the run's certificates in", where, failed.value()));
-  if (!::mkdtemp(name.data()))
-    return fail(unwritable("a folder for the run's certificates in", where, errno));
-  return std::filesystem::path{name};
-}
-
-result<std::filesystem::path> fresh_folder() {
+result<std::filesystem::path> run_folder() {
   auto runtime = std::getenv("XDG_RUNTIME_DIR");
   if (runtime && *runtime == '/')
-    if (auto made = fresh_folder(runtime)) return made;
+    if (auto made = run_folder(runtime)) return made;
   std::error_code failed;
   auto temporary = std::filesystem::temp_directory_path(failed);
   if (failed)
     return fail(errc::cannot_write,
                 "cannot make a folder for the run's certificates: there is none for temporary files: "
                     + failed.message());
-  return fresh_folder(temporary);
-}
-
-// Never into a file that is there, nor through a link.
-result<void> write_private(const std::filesystem::path& path, std::string_view text) {
-  auto failed = [&] { return fail(unwritable("the file", path, errno)); };
-  descriptor file{::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
-  if (!file) return failed();
-  while (!text.empty()) {
-    auto n = ::write(file.number(), text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return failed();
-    text.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
+  return run_folder(temporary);
 }
 
 } // namespace
@@ -82,7 +51,7 @@ result<std::shared_ptr<run_certificates>> run_certificates::make(const std::file
   OPENSSL_cleanse(authority->key.data(), authority->key.size());
   if (!node) return fail(node.error());
 
-  auto folder = where.empty() ? fresh_folder() : fresh_folder(where);
+  auto folder = where.empty() ? run_folder() : run_folder(where);
   if (!folder) return fail(folder.error());
   std::shared_ptr<run_certificates> out{new run_certificates{std::move(*folder)}};
   auto written = write_private(out->ca(), authority->certificate);
