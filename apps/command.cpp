@@ -12,6 +12,25 @@ namespace vef {
 
 void complain(console& to, const error& problem) { to.say("vef: " + describe(problem)); }
 
+exit_code refuse(console& to, const error& problem) {
+  complain(to, problem);
+  switch (problem.code) {
+  case errc::out_of_memory:
+  case errc::over_budget:
+  case errc::overloaded:
+  case errc::deadline_exceeded:
+  case errc::shutting_down:
+  case errc::unavailable:
+  case errc::disk_full:
+  case errc::unreachable:
+  case errc::incompatible_version:
+  case errc::not_trusted:
+  case errc::not_allowed:
+  case errc::address_taken: return exit_code::nothing_done;
+  default: return exit_code::bad_arguments;
+  }
+}
+
 exit_code print(console& complaints, std::string_view text) {
   auto reason = write_all(STDOUT_FILENO, text);
   if (reason == 0) return exit_code::ok;

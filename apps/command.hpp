@@ -29,10 +29,18 @@ struct common_options {
   unsigned threads = 0; ///< 0: all
   unsigned jobs = 0;    ///< pictures decoded at once; 0: as many as threads
   bool quiet = false;
+
+  std::vector<std::string> nodes = {}; ///< HOST:PORT of those that do the work; empty: this program does it
+  std::string tls = {};                ///< a folder of certificates; empty: those of this user and machine
+  bool insecure = false;               ///< neither certificates nor secrecy
 };
 
 /// Tells a person about an error, on one line.
 void complain(console& to, const error& problem);
+
+/// The same for an error that keeps a command from its work. Gives what to end with: `nothing_done` where the
+/// machine or a node is to blame, else `bad_arguments`.
+exit_code refuse(console& to, const error& problem);
 
 /// Writes to standard output.
 exit_code print(console& complaints, std::string_view text);

@@ -3,6 +3,7 @@
 #include <vef/apps/common_options.hpp>
 #include <vef/apps/embed_command.hpp>
 #include <vef/apps/list_commands.hpp>
+#include <vef/apps/node_commands_line.hpp>
 #include <vef/apps/pull_command.hpp>
 #include <vef/apps/search_commands.hpp>
 #include <vef/apps/status_command.hpp>
@@ -23,9 +24,12 @@ constexpr auto examples = R"(Examples:
   vef duplicates --in photos.npy              groups that are nearly the same
   vef models --models ~/models                what can be embedded with
   vef pull facebook/dinov2-small              get a model from the Hugging Face Hub
+  vef serve --models ~/models                 be a node, which other programs ask
+  vef embed photos --node localhost           let it do the work
 
 'vef COMMAND --help' tells more about a command. Environment: VEF_MODELS (folders of models, with
-colons between), VEF_SERVICES (a file that describes services), VEF_LOG (a log level).)";
+colons between), VEF_SERVICES (a file that describes services), VEF_NODE (nodes, with commas
+between; goes before these two), VEF_TLS (a folder of certificates), VEF_LOG (a log level).)";
 
 constexpr auto embed_notes =
     R"(Writes OUT.npy (float32, a row for each picture that could be embedded), OUT.jsonl beside it (a
@@ -247,6 +251,7 @@ std::optional<exit_code> read_command_line(int argc, const char* const* argv, co
   app.set_version_flag("--version", "vef " + std::string{version}, "Show the version");
   app.require_subcommand(1)->fallthrough();
   add_common_options(app, out);
+  add_network_options(app, out);
   add_checkpoint_options(app, out);
   add_embed(app, out);
   add_similar(app, out);
@@ -255,6 +260,7 @@ std::optional<exit_code> read_command_line(int argc, const char* const* argv, co
   add_lists(app, out);
   add_status(app, out);
   add_pull(app, out);
+  add_node_commands(app, out);
   app.footer(examples); // last, since commands take over what is there when they are added
   try {
     app.parse(argc, argv);

@@ -30,6 +30,22 @@ void add_common_options(CLI::App& app, command_line& line) {
       ->group(talk);
 }
 
+void add_network_options(CLI::App& app, command_line& line) {
+  constexpr auto group = "Network";
+  app.add_option("--node", line.common.nodes,
+                 "HOST:PORT of a node that does the work; more with commas between")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("NODE")
+      ->group(group);
+  app.add_option("--tls", line.common.tls,
+                 "Folder of certificates; those of this user and machine if not given")
+      ->type_name("DIR")
+      ->group(group);
+  app.add_flag("--insecure", line.common.insecure, "Neither certificates nor secrecy; on this machine alone")
+      ->group(group);
+}
+
 // The settings of the backend, which checks them.
 void add_checkpoint_options(CLI::App& app, command_line& line) {
   constexpr auto group = "Checkpoints of Hugging Face's transformers";
@@ -54,11 +70,15 @@ void add_checkpoint_options(CLI::App& app, command_line& line) {
 
 namespace {
 
-std::vector<std::string> folders_of_environment() {
+std::string of_environment(const char* name) {
+  auto text = std::getenv(name);
+  return text ? text : "";
+}
+
+std::vector<std::string> split(std::string_view rest, char between) {
   std::vector<std::string> out;
-  auto text = std::getenv("VEF_MODELS");
-  for (std::string_view rest = text ? text : ""; !rest.empty();) {
-    auto item = rest.substr(0, rest.find(':'));
+  while (!rest.empty()) {
+    auto item = rest.substr(0, rest.find(between));
     rest.remove_prefix(std::min(item.size() + 1, rest.size()));
     if (!item.empty()) out.emplace_back(item);
   }
@@ -68,9 +88,12 @@ std::vector<std::string> folders_of_environment() {
 } // namespace
 
 void add_environment(command_line& line) {
-  for (auto& folder : folders_of_environment()) line.common.models.push_back(std::move(folder));
-  if (auto file = std::getenv("VEF_SERVICES"); file && line.common.services.empty())
-    line.common.services = file;
+  auto& x = line.common;
+  if (x.nodes.empty() && !line.serves) x.nodes = split(of_environment("VEF_NODE"), ',');
+  if (x.tls.empty() && !x.insecure && !line.serves) x.tls = of_environment("VEF_TLS");
+  if (!x.nodes.empty()) return;
+  for (auto& folder : split(of_environment("VEF_MODELS"), ':')) x.models.push_back(std::move(folder));
+  if (x.services.empty() && !line.serves) x.services = of_environment("VEF_SERVICES");
 }
 
 } // namespace vef

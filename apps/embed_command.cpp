@@ -45,10 +45,7 @@ public:
 private:
   bool to_files() const { return options_.out != "-"; }
 
-  exit_code refuse(const error& problem) {
-    complain(console_, problem);
-    return problem.code == errc::disk_full ? exit_code::nothing_done : exit_code::bad_arguments;
-  }
+  exit_code refuse(const error& problem) { return vef::refuse(console_, problem); }
 
   void tell(const std::string& what) {
     if (!common_.quiet) console_.say("vef: " + what);
@@ -123,18 +120,17 @@ private:
 
   // Once a run, where it would pay.
   void hint() {
-    if (model_.service == "transformers" && !common_.checkpoints.contains("precision") && has_fast_bfloat16())
+    auto here = common_.nodes.empty();
+    if (here && model_.service == "transformers" && !common_.checkpoints.contains("precision")
+        && has_fast_bfloat16())
       tell("this processor is several times faster in bfloat16: --precision auto uses it if the vectors stay "
            "the same");
   }
 
   result<void> load() {
     if (std::ranges::all_of(todo_, [](const input& x) { return bool{x.problem}; })) return {};
-    auto found = session_->runtime().find(model_.service);
-    if (!found) return fail(found.error());
-    auto loaded = found->load(model_.model.id);
+    auto loaded = session_->runtime().load(model_.service, model_.model.id);
     if (!loaded) return fail(loaded.error());
-    service_ = std::make_unique<service>(std::move(*found));
     return {};
   }
 
@@ -145,11 +141,15 @@ private:
     embed_run run{.files = todo_, .request_size = batch, .out = out_.get()};
     run.pictures_ahead = std::max<std::size_t>(64, std::size_t{4} * batch);
     run.submit = [&](std::vector<image> images) {
-      // A person who waits may interrupt; a slow model is no error.
-      return service_->embed_async(std::move(images), {.model = model_.model.id,
-                                                       .variant = options_.variant,
-                                                       .batch_size = options_.batch,
-                                                       .time_allowed = std::chrono::hours{24}});
+      // A person who waits may interrupt; a slow model is no error, and a node that starts anew is none.
+      return session_->runtime().embed_async(
+          {.service = model_.service,
+           .model = model_.model.id,
+           .images = std::move(images),
+           .variant = options_.variant,
+           .batch_size = options_.batch,
+           .time_allowed = std::chrono::hours{24},
+           .replay = common_.nodes.empty() ? replay::elsewhere : replay::when_back});
     };
     run.stop = [&] {
       if (interrupt::requested() && !std::exchange(told, true))
@@ -224,7 +224,6 @@ private:
   stream_output* stream_ = nullptr; // `out_`, if it is that
   inputs inputs_;
   std::span<const input> todo_;
-  std::unique_ptr<service> service_;
   clock::time_point start_;
 };
 

@@ -26,6 +26,8 @@ bool ends_all(errc code) {
   case errc::over_budget:
   case errc::shutting_down:
   case errc::unavailable:
+  case errc::unreachable:
+  case errc::not_allowed:
   case errc::internal: return true;
   default: return false;
   }

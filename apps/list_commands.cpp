@@ -9,11 +9,6 @@ namespace vef {
 
 namespace {
 
-exit_code refuse(console& out, const error& problem) {
-  complain(out, problem);
-  return exit_code::bad_arguments;
-}
-
 std::string preparation_text(const preparation& x) {
   auto size = std::to_string(x.width) + " x " + std::to_string(x.height);
   std::string out = x.resize == resize_rule::none            ? "as it is"

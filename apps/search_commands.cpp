@@ -17,11 +17,6 @@ namespace {
 constexpr std::size_t matches_in_a_line = 3;
 constexpr std::size_t sheet_rows = 12; // unless somebody says how many
 
-exit_code refuse(console& out, const error& problem) {
-  complain(out, problem);
-  return exit_code::bad_arguments;
-}
-
 std::string similarity_text(float x) {
   char text[16];
   std::snprintf(text, sizeof text, "%.3f", static_cast<double>(x));
@@ -96,8 +91,10 @@ result<run_facts> facts_of(const similar_options& options) {
 result<embeddings> embed_one(const similar_options& options, common_options common, std::size_t dim) {
   auto facts = facts_of(options);
   if (!facts) return fail(facts.error());
-  if (common.models.empty()) common.models = facts->models;
-  if (common.checkpoints.empty()) common.checkpoints = facts->settings;
+  if (common.nodes.empty()) { // a node has models of its own
+    if (common.models.empty()) common.models = facts->models;
+    if (common.checkpoints.empty()) common.checkpoints = facts->settings;
+  }
   auto opened = session::open(common, options.model);
   if (!opened) return fail(opened.error());
   auto model = opened->find(options.model.empty() ? facts->model : options.model);

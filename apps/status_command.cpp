@@ -91,13 +91,25 @@ table backends_table(const node_status& x) {
   return rows;
 }
 
-result<std::string> page(vef::runtime& runtime, const status_options& options, bool& ready_now) {
+// The machine, or the nodes of which one has answered.
+std::string where_of(const common_options& common) {
+  if (common.nodes.empty())
+    return "on " + count(std::thread::hardware_concurrency(), "core") + ", " + format_bytes(machine_memory())
+           + " of memory";
+  std::string out;
+  for (const auto& x : common.nodes) out += (out.empty() ? "at " : " or ") + printable(x);
+  return out;
+}
+
+result<std::string> page(vef::runtime& runtime, const status_options& options, const common_options& common,
+                         bool& ready_now) {
   auto status = runtime.status();
   if (!status) return fail(status.error());
   ready_now = ready(status->health.state);
-  if (!options.as_json) return status_text(*status);
+  if (!options.as_json) return status_text(*status, where_of(common));
   auto x = to_json(*status);
-  x["machine"] = {{"cores", std::thread::hardware_concurrency()}, {"memory", machine_memory()}};
+  if (common.nodes.empty())
+    x["machine"] = {{"cores", std::thread::hardware_concurrency()}, {"memory", machine_memory()}};
   return options.watch ? to_line(x) + '\n' : to_page(x);
 }
 
@@ -109,10 +121,9 @@ void pause(double seconds) {
 
 } // namespace
 
-std::string status_text(const node_status& x) {
+std::string status_text(const node_status& x, const std::string& where) {
   auto models = models_table(x);
-  return "vef " + x.version + " on " + count(std::thread::hardware_concurrency(), "core") + ", "
-         + format_bytes(machine_memory()) + " of memory; " + with_reason(x.health) + "\n\n"
+  return "vef " + x.version + ' ' + where + "; " + with_reason(x.health) + "\n\n"
          + titled("Backends", backends_table(x)) + titled("Services", services_table(x))
          + (models.empty() ? std::string{} : titled("Models in use", models))
          + titled("Threads", workers_table(x)) + memory_text(x.memory);
@@ -121,14 +132,11 @@ std::string status_text(const node_status& x) {
 exit_code status_command(const status_options& options, const common_options& common, console& out) {
   interrupt signals;
   auto opened = session::open(common);
-  if (!opened) {
-    complain(out, opened.error());
-    return exit_code::bad_arguments;
-  }
+  if (!opened) return refuse(out, opened.error());
   auto clear = options.watch && !options.as_json && ::isatty(STDOUT_FILENO) == 1;
   auto ready_now = false;
   for (;;) {
-    auto text = page(opened->runtime(), options, ready_now);
+    auto text = page(opened->runtime(), options, common, ready_now);
     if (!text) {
       complain(out, text.error());
       return exit_code::nothing_done;

@@ -15,7 +15,7 @@ struct status_options {
 /// Ends with `nothing_done` if the node is not ready.
 exit_code status_command(const status_options& options, const common_options& common, console& out);
 
-/// The same for people.
-std::string status_text(const node_status& x);
+/// The same for people. `where` is what it runs on.
+std::string status_text(const node_status& x, const std::string& where);
 
 } // namespace vef

@@ -23,7 +23,8 @@ TEST_CASE("help names every command and fits the page") {
   CHECK(help.code == 0);
   CHECK(help.err.empty());
   check_page(help.out);
-  for (auto command : {"embed", "similar", "neighbours", "duplicates", "models", "info", "status"}) {
+  for (auto command : {"embed", "similar", "neighbours", "duplicates", "models", "info", "status", "pull",
+                       "serve", "nodes", "load", "unload", "create", "certs"}) {
     CHECK(help.out.find(std::string{"\n  "} + command + ' ') != std::string::npos);
     auto more = vef::test::vef(at, {command, "--help"});
     CHECK(more.code == 0);

@@ -3,6 +3,7 @@
 #include <vef/apps/progress.hpp>
 #include <vef/apps/sizes.hpp>
 #include <vef/apps/table.hpp>
+#include <vef/backends/size_text.hpp>
 
 #include <sstream>
 
@@ -14,6 +15,7 @@ TEST_CASE("sizes are read in powers of 1000 and of 1024 and as shares") {
   CHECK(parse_size("2GB", whole) == std::uint64_t{2'000'000'000});
   CHECK(parse_size("2gib", whole) == std::uint64_t{2} << 30);
   CHECK(parse_size("1.5 MiB", whole) == std::uint64_t{3} << 19);
+  CHECK(parse_size("1.5   mib", whole) == std::uint64_t{3} << 19);
   CHECK(parse_size("4096", whole) == std::uint64_t{4096});
   CHECK(parse_size("512B", whole) == std::uint64_t{512});
   CHECK(parse_size("50%", whole) == whole / 2);
