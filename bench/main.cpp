@@ -1,4 +1,5 @@
 #include "bench/bench.hpp"
+#include "bench/node_process.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -30,7 +31,11 @@ const question questions[]{{"request_overhead", request_overhead},
                            VEF_BENCH_TORCH(loading),
                            VEF_BENCH_TORCH(memory),
                            {"thrash", thrash},
-                           {"eviction", eviction}};
+                           {"eviction", eviction},
+                           {"placement", placement},
+                           {"nodes", nodes},
+                           {"nodes_together", nodes_together},
+                           {"nodes_lost", nodes_lost}};
 
 int usage() {
   std::fprintf(stderr, "usage: vef_bench [--quick] [--threads N] [QUESTION...]\nquestions:");
@@ -47,6 +52,7 @@ int main(int argc, char** argv) {
     return measure_load(argv[2], argv[3], static_cast<unsigned>(std::atoi(argv[4])));
 #endif
   spdlog::set_level(spdlog::level::err);
+  if (argc > 1 && std::string_view{argv[1]} == node_argument) return be_node(argc, argv);
   options how;
   std::vector<const question*> chosen;
   for (int i = 1; i < argc; ++i) {
