@@ -24,7 +24,7 @@ const char* local_option(const common_options& x) {
                                   : nullptr;
 }
 
-result<std::unique_ptr<runtime_host>> host_for(const common_options& options) {
+result<runtime_host_ptr> host_for(const common_options& options) {
   if (options.nodes.empty())
     return fail(errc::invalid_argument,
                 "no node is named: say which with --node HOST:PORT, or in the environment with VEF_NODE");
@@ -50,7 +50,7 @@ result<std::unique_ptr<runtime>> remote_runtime(const common_options& options) {
 }
 
 struct node_client::core {
-  std::unique_ptr<runtime_host> host; // none for this program's own node
+  runtime_host_ptr host; // none for this program's own node
   cluster_actor front;                // goes before the host, which waits for actors
 
   template <class T, class... Ts> result<T> ask(std::chrono::milliseconds limit, Ts&&... message) const {

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <iterator>
 #include <string_view>
 
@@ -69,10 +70,15 @@ int main(int argc, char** argv) {
   }
   if (chosen.empty())
     for (const auto& x : questions) chosen.push_back(&x);
-  for (auto x : chosen) {
-    if (x->answer)
-      x->answer(how);
-    else
-      std::printf("SKIPPED: %s: built without LibTorch\n", x->name.data());
+  try { // or else nothing of what a question has made would be undone
+    for (auto x : chosen) {
+      if (x->answer)
+        x->answer(how);
+      else
+        std::printf("SKIPPED: %s: built without LibTorch\n", x->name.data());
+    }
+  } catch (const std::exception& problem) {
+    std::fprintf(stderr, "vef_bench: %s\n", problem.what());
+    return 1;
   }
 }

@@ -26,7 +26,7 @@ std::vector<node_address> parsed(const std::vector<std::string>& nodes) {
 }
 
 // On a busy machine a first attempt may come to nothing.
-std::unique_ptr<runtime_host> host_for(const std::vector<std::string>& nodes, const fs::path& tls) {
+runtime_host_ptr host_for(const std::vector<std::string>& nodes, const fs::path& tls) {
   for (auto end = std::chrono::steady_clock::now() + patience;;) {
     auto out = remote_host(parsed(nodes), {.tls = tls, .insecure = tls.empty()}, patience);
     if (out || std::chrono::steady_clock::now() > end) return or_throw(std::move(out));
@@ -72,7 +72,7 @@ fs::path run_folder::certificates() const {
 connection::connection(const std::vector<std::string>& nodes, const fs::path& tls)
     : connection(host_for(nodes, tls)) {}
 
-connection::connection(std::unique_ptr<runtime_host> host)
+connection::connection(runtime_host_ptr host)
     : host_(host.get())
     , runtime_(std::move(host)) {}
 

@@ -37,7 +37,7 @@ public:
   cluster_status nodes();
 
 private:
-  explicit connection(std::unique_ptr<runtime_host> host);
+  explicit connection(runtime_host_ptr host);
   template <class T, class... Ts> T ask(Ts... message);
 
   runtime_host* host_; // the runtime's

@@ -4,10 +4,10 @@
 
 namespace vef {
 
-result<std::unique_ptr<runtime_host>> remote_host(std::vector<node_address> nodes,
+result<runtime_host_ptr> remote_host(std::vector<node_address> nodes,
                                                   const network_options& network,
                                                   std::chrono::milliseconds limit) {
-  auto out = std::make_unique<runtime_host>();
+  runtime_host_ptr out{new runtime_host};
   if (auto prepared = prepare_network(out->config, network); !prepared) return fail(prepared.error());
   out->system = std::make_unique<caf::actor_system>(out->config);
   auto there = connect(*out->system, std::move(nodes), limit);
@@ -41,7 +41,7 @@ result<void> add_network(runtime_host& host, runtime_options& options, const nod
 } // namespace
 
 result<serving_host> serve(runtime_options options, node_options node) {
-  auto host = std::make_unique<runtime_host>();
+  runtime_host_ptr host{new runtime_host};
   if (auto made = add_network(*host, options, node); !made) return fail(made.error());
   if (auto made = start(*host, std::move(options)); !made) return fail(made.error());
   auto served = serve(*host->system, host->actors, std::move(node));

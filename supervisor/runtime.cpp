@@ -41,8 +41,8 @@ embeddings await(std::future<embeddings> answer) {
 
 namespace {
 
-std::unique_ptr<runtime_host> local_host(runtime_options options) {
-  auto out = std::make_unique<runtime_host>();
+runtime_host_ptr local_host(runtime_options options) {
+  runtime_host_ptr out{new runtime_host};
   or_throw(add_processes(*out, options));
   or_throw(start(*out, std::move(options)));
   return out;
@@ -53,7 +53,7 @@ std::unique_ptr<runtime_host> local_host(runtime_options options) {
 runtime::runtime(runtime_options options)
     : runtime(local_host(std::move(options))) {}
 
-runtime::runtime(std::unique_ptr<runtime_host> host)
+runtime::runtime(runtime_host_ptr host)
     : backends_(host->backends)
     , core_(std::make_unique<core>(std::move(host))) {}
 

@@ -123,6 +123,12 @@ struct runtime_options {
 class runtime;
 class runtime_host;
 
+/// Ends a runtime_host, of which whoever only hands one on need not know more (runtime_host.hpp).
+struct end_host {
+  void operator()(runtime_host* x) const noexcept;
+};
+using runtime_host_ptr = std::unique_ptr<runtime_host, end_host>;
+
 /// A running service of a runtime, which must outlive it. Copies are the same service. Safe to use from many
 /// threads.
 class service {
@@ -158,7 +164,7 @@ public:
 
   /// For an actor system that somebody else has put together: one that is a node, or one whose work is done
   /// by nodes (nodes/remote.hpp). Then models and services are theirs.
-  explicit runtime(std::unique_ptr<runtime_host> host);
+  explicit runtime(runtime_host_ptr host);
 
   /// Lets the requests under way finish, for at most `shutdown_limit`, and frees every model.
   ~runtime();

@@ -11,13 +11,13 @@ namespace vef {
 
 /// What the facade has of its actor system.
 struct runtime::core {
-  explicit core(std::unique_ptr<runtime_host> x)
+  explicit core(runtime_host_ptr x)
       : host(std::move(x))
       , system(host->system.get())
       , actors(host->actors)
       , front(spawn_courier(*system, actors, futures)) {}
 
-  std::unique_ptr<runtime_host> host;
+  runtime_host_ptr host;
   caf::actor_system* system;
   std::shared_ptr<open_futures> futures = std::make_shared<open_futures>();
   instance actors;

@@ -31,6 +31,8 @@ runtime_host::config_type::config_type() {
   set("scheduler.max-threads", std::size_t{1});
 }
 
+void end_host::operator()(runtime_host* x) const noexcept { delete x; }
+
 runtime_host::runtime_host() = default;
 runtime_host::~runtime_host() { end(); }
 

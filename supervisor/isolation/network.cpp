@@ -20,7 +20,7 @@ void add_network(caf::actor_system_config& config, const std::filesystem::path& 
     config.load<caf::openssl::manager>();
   }
   // Off by default: a peer that is frozen, or behind a network that is down, would stay connected for ever.
-  config.set("middleman.heartbeat-interval", caf::timespan{std::chrono::seconds{1}});
+  config.set("middleman.heartbeat-interval", caf::timespan{std::chrono::seconds{2}});
   config.set("middleman.connection-timeout", caf::timespan{std::chrono::seconds{10}});
   // A connection that is being made when the system ends would keep it from ending otherwise.
   config.set("middleman.attach-utility-actors", true);
