@@ -50,6 +50,7 @@ runtime_options instance_of(const node_plan& x) {
         std::make_unique<pretending_backend>(x.cost, x.number, x.journal)};
   }));
   out.services = {{.name = "bench", .backend = "bench"}};
+  if (x.cost.computes + x.cost.waits > std::chrono::microseconds{}) out.work.lanes = 1; // it has one device
   out.monitor.interval = {};
   return out;
 }

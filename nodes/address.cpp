@@ -49,10 +49,11 @@ auto refuse(std::string_view text, const std::string& why) {
 }
 
 // The host as it stands there; no port if none was given.
-result<node_address> checked(std::string_view text, std::string host, std::optional<std::string_view> port) {
+result<node_address> checked(std::string_view text, std::string host, std::optional<std::string_view> port,
+                             std::uint16_t otherwise) {
   if (!is_version_6(host) && !is_host(host))
     return refuse(text, vef::quoted(host) + " is neither a host's name nor an address; write HOST:PORT");
-  node_address out{.host = std::move(host), .port = default_port};
+  node_address out{.host = std::move(host), .port = otherwise};
   if (!port) return out;
   auto number = parse_port(*port);
   if (!number) return refuse(text, vef::quoted(*port) + " is no port; ports are numbers from 0 to 65535");
@@ -62,7 +63,7 @@ result<node_address> checked(std::string_view text, std::string host, std::optio
 
 } // namespace
 
-result<node_address> parse_address(std::string_view text) {
+result<node_address> parse_address(std::string_view text, std::uint16_t port) {
   if (text.empty()) return refuse(text, "it is empty; write HOST:PORT");
   if (text.front() == '[') {
     auto end = text.find(']');
@@ -70,16 +71,16 @@ result<node_address> parse_address(std::string_view text) {
     auto host = std::string{text.substr(1, end == text.npos ? text.npos : end - 1)};
     if (end == text.npos || !is_version_6(host) || (!rest.empty() && rest.front() != ':'))
       return refuse(text, "brackets are for addresses with colons, as in [::1]:7400");
-    return checked(text, std::move(host), rest.empty() ? std::nullopt : std::optional{rest.substr(1)});
+    return checked(text, std::move(host), rest.empty() ? std::nullopt : std::optional{rest.substr(1)}, port);
   }
   auto colon = text.find(':');
-  if (colon == text.npos) return checked(text, std::string{text}, {});
+  if (colon == text.npos) return checked(text, std::string{text}, {}, port);
   if (text.find(':', colon + 1) != text.npos) {
-    if (is_version_6(std::string{text})) return node_address{.host = std::string{text}, .port = default_port};
+    if (is_version_6(std::string{text})) return node_address{.host = std::string{text}, .port = port};
     return refuse(text, "it has several colons and is no address; write HOST:PORT or [ADDRESS]:PORT");
   }
   auto host = colon == 0 ? std::string{"127.0.0.1"} : std::string{text.substr(0, colon)};
-  return checked(text, std::move(host), text.substr(colon + 1));
+  return checked(text, std::move(host), text.substr(colon + 1), port);
 }
 
 std::string to_string(const node_address& x) {

@@ -19,8 +19,9 @@ struct node_address {
   auto operator<=>(const node_address&) const = default;
 };
 
-/// Reads "HOST:PORT", "HOST", "[::1]:7400", "::1", ":7400" (on 127.0.0.1). Errors: invalid_argument.
-result<node_address> parse_address(std::string_view text);
+/// Reads "HOST:PORT", "HOST", "[::1]:7400", "::1", ":7400" (on 127.0.0.1). `port` is for a text that says
+/// none. Errors: invalid_argument.
+result<node_address> parse_address(std::string_view text, std::uint16_t port = default_port);
 
 /// "HOST:PORT", with brackets around a host that has colons.
 std::string to_string(const node_address& x);

@@ -68,12 +68,7 @@ result<void> check_host(const node_address& reached_by, const fs::path& certific
 }
 
 result<node_address> reached_by(const node_options& x) {
-  if (!x.advertise.empty()) {
-    auto named = parse_address(x.advertise);
-    auto has_port = named && x.advertise.ends_with(':' + std::to_string(named->port));
-    if (named && !has_port) named->port = x.listen.port;
-    return named;
-  }
+  if (!x.advertise.empty()) return parse_address(x.advertise, 0);
   auto out = x.listen;
   if (is_any(out.host)) out.host = host_name();
   return out;
@@ -122,7 +117,7 @@ result<served_node> serve(caf::actor_system& system, const instance& served, nod
     caf::anon_send_exit(door, caf::exit_reason::user_shutdown);
     return fail(port.error());
   }
-  if (options.advertise.empty() || address->port == 0) address->port = *port;
+  if (options.advertise.empty() || address->port == 0) address->port = *port; // as it listens
   auto facts = facts_of(options);
   facts.address = to_string(*address);
   if (facts.name.empty()) facts.name = facts.address;

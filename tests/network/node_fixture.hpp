@@ -57,11 +57,21 @@ public:
   program& operator[](const std::string& name) { return *nodes_.at(name).process; }
   const std::string& address(const std::string& name) const { return nodes_.at(name).address; }
 
-  /// A client of these nodes.
+  /// A client of these nodes. On a busy machine a handshake may take longer than it may: then once more.
   std::unique_ptr<client> connect(const std::vector<std::string>& names) const {
     std::vector<std::string> where;
     for (const auto& x : names) where.push_back(address(x));
-    return std::make_unique<client>(where, tls_);
+    std::unique_ptr<client> out;
+    std::string problem;
+    auto tried = [&] {
+      try {
+        out = std::make_unique<client>(where, tls_);
+      } catch (const failure& why) {
+        problem = why.what();
+      }
+      return out != nullptr;
+    };
+    return comes(tried) ? std::move(out) : throw std::runtime_error(problem);
   }
 
   /// What a node knows of all.

@@ -61,3 +61,10 @@ TEST_CASE("loopback is what only this machine reaches") {
        {"128.0.0.1", "0.0.0.0", "::", "::2", "localhost.example.org", "127.example.org", "gpu1", ""})
     CHECK_FALSE(is_loopback({host, 7400}));
 }
+
+TEST_CASE("a port that an address does not say is the one that is given for that") {
+  CHECK(parse_address("gpu1", 0).value() == node_address{"gpu1", 0});
+  CHECK(parse_address("::1", 9).value() == node_address{"::1", 9});
+  CHECK(parse_address("[::1]", 9).value() == node_address{"::1", 9});
+  CHECK(parse_address("gpu1:5", 9).value() == node_address{"gpu1", 5});
+}

@@ -68,12 +68,7 @@ TEST_CASE_METHOD(cluster_fixture, "a node where the model is ready is preferred 
   auto& a = add("a", {fake_model("a")});
   auto& b = add("b", {fake_model("a")});
   connect(a, b);
-  REQUIRE(embed(b.front, [] {
-    auto x = request(1);
-    x.node = "b";
-    return x;
-  }()));
-  pass(1s);
+  warm_up({b});
   for (int i = 0; i < 5; ++i) REQUIRE(embed(a.front, request(2)));
   CHECK(a.control->loads == 0);
   CHECK(b.control->loads == 1);
@@ -103,12 +98,7 @@ TEST_CASE_METHOD(cluster_fixture,
   auto& a = add("a", {fake_model("a")});
   auto& b = add("b", {fake_model("a")});
   connect(a, b);
-  for (auto* x : {&a, &b}) {
-    auto warm = request(1);
-    warm.node = x->facts.name;
-    REQUIRE(embed(x->front, warm));
-  }
-  pass(1s);
+  warm_up({a, b});
   auto reply = embed(a.front, request(1000));
   REQUIRE(reply);
   CHECK(complete(*reply, 1000));
@@ -221,12 +211,7 @@ TEST_CASE_METHOD(cluster_fixture, "a node that fails fast does not attract the t
   auto& c = add("c", {fake_model("a")});
   connect(a, b);
   connect(a, c);
-  for (auto* x : {&b, &c}) {
-    auto warm = request(1);
-    warm.node = x->facts.name;
-    REQUIRE(embed(x->front, warm));
-  }
-  pass(1s);
+  warm_up({b, c});
   b.control->on_embed = [](std::span<const pixels>) {
     return result<void>{fail(errc::embed_failed, "the device is broken")};
   };
@@ -312,12 +297,7 @@ TEST_CASE_METHOD(cluster_fixture, "unloading reaches every node") {
   auto& a = add("a", {fake_model("a")});
   auto& b = add("b", {fake_model("a")});
   connect(a, b);
-  for (auto* x : {&a, &b}) {
-    auto warm = request(1);
-    warm.node = x->facts.name;
-    REQUIRE(embed(x->front, warm));
-  }
-  pass(1s);
+  warm_up({a, b});
   auto gone = ask<std::vector<unload_report>>(a.front, unload_atom_v, unload_request{});
   REQUIRE(gone);
   CHECK(gone->size() == 2);

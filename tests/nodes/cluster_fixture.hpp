@@ -97,6 +97,16 @@ public:
     return ask<embed_reply>(front, embed_atom_v, std::move(x));
   }
 
+  /// Loads model "a" at each of these nodes, and lets the others know.
+  void warm_up(std::initializer_list<std::reference_wrapper<const still_node>> where) {
+    for (const still_node& x : where) {
+      auto one = request(1);
+      one.node = x.facts.name;
+      REQUIRE(embed(x.front, one));
+    }
+    pass(std::chrono::seconds{1});
+  }
+
   node_view view(const still_node& at, const std::string& of) {
     auto all = look<cluster_status>(at.front, nodes_atom_v).value();
     for (auto& x : all.nodes)

@@ -9,3 +9,8 @@ find_package(OpenSSL REQUIRED)
 vef_test(transformers LABEL parity TIMEOUT 300
   SOURCES transformers_backend.cpp transformers_full.cpp transformers_golden.cpp ../support/recipe.cpp
   LINKS vef::transformers vef::torch nlohmann_json::nlohmann_json OpenSSL::Crypto)
+
+# Alone, since the memory tests compare what the driver says exactly. Skipped by name where there is no GPU.
+vef_test(cuda LABEL parity SERIAL TIMEOUT 300
+  SOURCES cuda_memory.cpp cuda_vectors.cpp ../support/recipe.cpp
+  LINKS vef::transformers vef::torch nlohmann_json::nlohmann_json OpenSSL::Crypto ${CMAKE_DL_LIBS})
