@@ -92,10 +92,15 @@ void model_machine::pump() {
   if (auto lone = serving() ? queue_->next_lone() : std::nullopt)
     start(std::move(lone->work), prepare_job{std::move(lone->task), setup_.options.decode});
   while (auto task = queue_->next_to_prepare()) start(std::move(*task));
-  // One batch per lane, and one more that is full, so that a lane finds work when it is done.
-  auto most = serving() ? std::min(setup_.work.lanes->width(), model_->concurrency()) : 0u;
-  while (most > 0 && fit_next_batch()
-         && (embedding_.size() < most || (embedding_.size() == most && queue_->full_batch_ready()))) {
+  // One batch per lane, and one more that is full, so that a lane finds work when it is done. Not for a model
+  // that can do fewer at once than there are lanes: another lane would take it at once.
+  auto lanes = setup_.work.lanes->width();
+  auto most = serving() ? std::min(lanes, model_->concurrency()) : 0u;
+  auto may_start = [&] {
+    return embedding_.size() < most
+           || (most == lanes && embedding_.size() == most && queue_->full_batch_ready());
+  };
+  while (most > 0 && fit_next_batch() && may_start()) {
     auto batch = queue_->next_batch();
     if (!batch) break;
     start(std::move(*batch));

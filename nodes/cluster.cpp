@@ -13,6 +13,12 @@ using namespace std::chrono_literals;
 
 constexpr auto called_within = 3s; // by a node that we have heard of
 
+// Until whoever waits for a connection is told that there is none: one attempt may fail by chance.
+constexpr std::uint32_t enough_failures = 2;
+
+// What a client has on the way to a node is for all nodes.
+constexpr credit_limits client_credit{.pictures = 1024, .bytes = 64_MiB};
+
 } // namespace
 
 cluster_machine::cluster_machine(interface::pointer self)
@@ -151,10 +157,11 @@ void cluster_machine::on_connected(link_id id, session_welcome x) {
     return settle_waiting({});
   }
   if (auto good = view_.learn(x.who); !good) spdlog::warn("{}", describe(good.error()));
-  there.up = there.tried = true;
+  there.up = true;
+  there.failures = 0;
   there.name = x.who.name;
   there.there = std::move(x);
-  there.room = credit{};
+  there.room = is_client() ? credit{client_credit} : credit{};
   there.told = {};
   there.telling = false;
   view_.set_link(there.name, link_state::up, {});
@@ -175,8 +182,9 @@ void cluster_machine::on_lost(link_id id, const error& why) {
   if (it == peers_.end()) return;
   auto& there = it->second;
   auto was_up = std::exchange(there.up, false);
-  auto was_tried = std::exchange(there.tried, true);
-  if (!was_tried && !is_client()) spdlog::warn("no connection yet, it is tried again: {}", why.what);
+  there.hopeless = !retryable(why.code);
+  if (there.failures++ == 0 && !was_up && !is_client())
+    spdlog::warn("no connection yet, it is tried again: {}", why.what);
   if (was_up) {
     spdlog::warn("node {} is lost: {}", vef::quoted(there.name), why.what);
     there.there = {};
@@ -199,14 +207,16 @@ void cluster_machine::on_lost(link_id id, const error& why) {
 caf::result<void> cluster_machine::settle() {
   promise<void> reply{self_};
   settling_.push_back(reply);
-  if (std::ranges::any_of(peers_, [](const auto& x) { return x.second.tried; })) settle_waiting({});
+  settle_waiting({});
   return reply;
 }
 
 void cluster_machine::settle_waiting(const error& last) {
   if (home()) {
     for (auto& x : std::exchange(settling_, {})) x.deliver();
-  } else if (std::ranges::all_of(peers_, [](const auto& x) { return x.second.tried; })) {
+  } else if (std::ranges::all_of(peers_, [](const auto& x) {
+               return x.second.hopeless || x.second.failures >= enough_failures;
+             })) {
     for (auto& x : std::exchange(settling_, {}))
       x.fail(last ? last : error{errc::unreachable, "no node could be reached"});
   }

@@ -67,7 +67,7 @@ caf::result<embed_reply> cluster_machine::embed_here(embed_request request) {
 part_rules cluster_machine::rules_for(const embed_request& request) {
   part_rules out{.attempts = 64}; // the nodes that it was refused by are what bounds it
   if (is_client()) {
-    out.pictures = 256; // the node cuts it again
+    out.pictures = 128; // the node cuts it again
     return out;
   }
   std::size_t able = 0;

@@ -12,7 +12,7 @@ using cluster_inner_actor =
     extended<cluster_actor,
              // Connect to others from now on. The door is this node's; a client has none.
              void(start_atom, door_actor),
-             // Answers when a link is up, or when each has failed once, with the last reason.
+             // Answers when a link is up, or when each has failed twice, or for good, with the last reason.
              void(settle_atom),
              // The nodes that are known here, this one first.
              std::vector<node_facts>(ping_atom),

@@ -55,7 +55,8 @@ private:
     link_actor link;
     std::string name = {}; // once it has been up
     bool up = false;
-    bool tried = false;
+    std::uint32_t failures = 0; // attempts in a row
+    bool hopeless = false;      // the last one would fail again, unless somebody mends something
     session_welcome there = {}; // while it is up
     credit room{};
     node_report told = {};   // what it has acknowledged of this node

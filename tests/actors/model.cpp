@@ -246,6 +246,22 @@ TEST_CASE_METHOD(actor_fixture, "requests of many clients share forward passes")
   CHECK(control->batches.size() < 8);
 }
 
+TEST_CASE_METHOD(actor_fixture,
+                 "a model that can do one batch at a time is given one, however many lanes are free") {
+  auto s = make_service();
+  REQUIRE(use(s, "a"));
+  auto pending = send<embed_reply>(s, embed_atom_v, request(std::vector<image>(16, plain(1, 2, 3)), "a"));
+  act();
+  do {
+    while (preparers().run_one()) act();
+    CHECK(lanes().waiting() <= 1);
+    lanes().run_one();
+    act();
+  } while (lanes().waiting() + preparers().waiting() > 0);
+  REQUIRE(*pending);
+  CHECK((*pending)->has_value());
+}
+
 TEST_CASE_METHOD(actor_fixture, "a status read is no use of the model") {
   auto s = make_service();
   REQUIRE(embed(s, {plain(1, 1, 1)}));
