@@ -240,6 +240,10 @@ std::vector<node_facts> cluster_machine::known_nodes() const {
   return out;
 }
 
+std::shared_ptr<executor> make_link_workers() {
+  return std::make_shared<worker_pool>("node-links", 4u, 4u, std::chrono::seconds{1});
+}
+
 cluster_inner_actor spawn_cluster(caf::actor_system& system, cluster_setup setup) {
   return spawn_state<cluster_machine>(system, std::move(setup));
 }

@@ -15,7 +15,8 @@ struct cluster_setup {
   node_options options;                 ///< of these, what concerns other nodes
   std::filesystem::path certificates;   ///< empty: neither certificates nor secrecy
   supervisor_actor supervisor;          ///< of this node; empty for a client
-  std::shared_ptr<executor> background; ///< where files are read and addresses looked up
+  std::shared_ptr<executor> background; ///< where addresses are looked up
+  std::shared_ptr<executor> readers;    ///< where files are read: apart, for a disk may hang
   std::uint64_t seed = 0;               ///< of the dice; 0: by chance
 
   // Of a client: who stands for the node that it is connected to.
@@ -30,5 +31,8 @@ struct cluster_setup {
 ///
 /// A client's does the same over the nodes that it was given: each of them speaks for all in turn.
 cluster_inner_actor spawn_cluster(caf::actor_system& system, cluster_setup setup);
+
+/// Threads for `background`.
+std::shared_ptr<executor> make_link_workers();
 
 } // namespace vef

@@ -82,7 +82,7 @@ void cluster_machine::read_next(request_id id, errand_id number, const std::shar
   auto job = [me, id, number, load](unsigned) {
     vef::tell<interface>(me, prepared_atom_v, id, number, load->next());
   };
-  if (setup_.background->submit(std::move(job)) == 0)
+  if (setup_.readers->submit(std::move(job)) == 0)
     on_part_failed(id, number, {errc::shutting_down, "no thread is left to read files with"}, false);
 }
 

@@ -100,7 +100,8 @@ result<instance> connect(caf::actor_system& system, std::vector<node_address> no
                                       .options = std::move(options),
                                       .certificates = certificates_in(system.config()),
                                       .supervisor = {},
-                                      .background = std::make_shared<worker_pool>("client", 4u, 4u, 1s),
+                                      .background = make_link_workers(),
+                                      .readers = std::make_shared<worker_pool>("node-files", 4u, 4u, 1s),
                                       .remote_governor = governor,
                                       .remote_supervisor = root});
   caf::anon_send(root, start_atom_v, cluster_actor{front}, governor_actor{governor});

@@ -77,8 +77,9 @@ public:
   explicit door(interface::pointer self)
       : self_(self) {}
 
-  interface::behavior_type make_behavior(peer_rules rules) {
+  interface::behavior_type make_behavior(peer_rules rules, std::shared_ptr<executor> readers) {
     rules_ = rules;
+    readers_ = std::move(readers);
     self_->set_down_handler([this](caf::down_msg& msg) {
       if (front_.address() == msg.source) return end(msg.reason);
       sessions_.erase(msg.source);
@@ -124,9 +125,9 @@ private:
 
   void begin(const node_facts& who, const caf::strong_actor_ptr& peer, promise<session_welcome> reply) {
     auto whose = who.name.empty() ? std::string{"a client"} : "node " + vef::quoted(who.name);
-    auto books = std::make_shared<session_books>(whose, rules_, who_.read_only, path_guard{who_.shared_folders},
-                                                 self_->clock().now());
-    auto gates = spawn_gates(self_->system(), books, front_, supervisor_);
+    auto books = std::make_shared<session_books>(whose, rules_, who_.read_only,
+                                                 path_guard{who_.shared_folders}, self_->clock().now());
+    auto gates = spawn_gates(self_->system(), books, readers_, front_, supervisor_);
     session_welcome out;
     out.who = who_;
     out.front = gates.front;
@@ -170,6 +171,7 @@ private:
 
   interface::pointer self_;
   peer_rules rules_;
+  std::shared_ptr<executor> readers_;
   node_facts who_;
   cluster_inner_actor front_; // empty until the door is opened
   supervisor_actor supervisor_;
@@ -178,8 +180,8 @@ private:
 
 } // namespace
 
-closed_door_actor spawn_door(caf::actor_system& system, peer_rules rules) {
-  return spawn_state<door>(system, rules);
+closed_door_actor spawn_door(caf::actor_system& system, peer_rules rules, std::shared_ptr<executor> readers) {
+  return spawn_state<door>(system, rules, std::move(readers));
 }
 
 } // namespace vef

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <vef/actors/workers.hpp>
 #include <vef/nodes/cluster_inner.hpp>
 #include <vef/nodes/node_options.hpp>
 
@@ -11,6 +12,7 @@ using closed_door_actor =
 
 /// Spawns what a node publishes at its port: says which version is here and, once it knows whose door it is,
 /// opens sessions. It ends with the front.
-closed_door_actor spawn_door(caf::actor_system& system, peer_rules rules);
+/// `readers` is where files that peers name are looked up.
+closed_door_actor spawn_door(caf::actor_system& system, peer_rules rules, std::shared_ptr<executor> readers);
 
 } // namespace vef

@@ -1,11 +1,13 @@
 #include <vef/nodes/gates.hpp>
 
 #include <vef/actors/relay.hpp>
+#include <vef/actors/tell.hpp>
 
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <map>
 
 namespace vef {
@@ -31,21 +33,27 @@ struct current_governor {
   }
 };
 
+/// Its own message: the files that a request names were looked up.
+template <class Actor> using gate_self = extended<Actor, void(prepared_atom, std::uint64_t)>;
+
 template <class Actor, class Target> class gate {
 public:
-  using interface = Actor;
+  using interface = gate_self<Actor>;
   static inline const char* name = "vef.gate";
+  static constexpr bool embeds = std::same_as<Actor, cluster_actor> || std::same_as<Actor, service_actor>;
 
   explicit gate(typename interface::pointer self)
       : self_(self) {}
 
-  typename interface::behavior_type make_behavior(std::shared_ptr<session_books> books, Target target) {
+  typename interface::behavior_type make_behavior(std::shared_ptr<session_books> books,
+                                                  std::shared_ptr<executor> readers, Target target) {
     books_ = std::move(books);
+    readers_ = std::move(readers);
     target_ = std::move(target);
     self_->set_down_handler([this](caf::down_msg& msg) { on_down(msg); });
     self_->set_exit_handler([this](caf::exit_msg& msg) { end(msg.reason); });
     if constexpr (std::same_as<Target, fixed_target<Actor>>) self_->monitor(target_.whom);
-    return relay_all<Actor>(this);
+    return relay_all<Actor>(this, [this](prepared_atom, std::uint64_t id) { on_looked_up(id); });
   }
 
   template <class Out, class... In> caf::result<Out> pass(In&... message) {
@@ -69,22 +77,58 @@ private:
     return to_caf(why);
   }
 
-  caf::result<embed_reply> embed(embed_atom op, embed_request& request) {
-    auto problems = books_->resolve_paths(request);
+  /// A request that names files, and which of them may not be read.
+  struct lookup {
+    embed_request request;
+    promise<embed_reply> reply;
+    std::vector<error> problems = {};
+  };
+
+  caf::result<embed_reply> embed(embed_atom, embed_request& request) {
     promise<embed_reply> reply{self_};
+    auto names_files =
+        std::ranges::any_of(request.images, [](const image& x) { return x.kind == image_kind::file; });
+    if (names_files)
+      look_up(std::move(request), reply);
+    else
+      embed(std::move(request), reply, {});
+    return reply;
+  }
+
+  // A disk that hangs must not keep the node from its other work.
+  void look_up(embed_request request, promise<embed_reply> reply) {
+    auto id = next_lookup_++;
+    auto x = std::make_shared<lookup>(lookup{std::move(request), reply});
+    lookups_.emplace(id, x);
+    auto me = caf::actor_cast<caf::weak_actor_ptr>(self_);
+    auto job = [me, id, x, books = books_](unsigned) {
+      x->problems = books->resolve_paths(x->request);
+      tell<interface>(me, prepared_atom_v, id);
+    };
+    if (readers_->submit(std::move(job)) != 0) return;
+    lookups_.erase(id);
+    books_->answered(bytes_of_talk);
+    reply.fail(error{errc::shutting_down, "no thread is left to read files with"});
+  }
+
+  void on_looked_up(std::uint64_t id) {
+    auto done = lookups_.extract(id);
+    if (done.empty()) return;
+    auto& x = *done.mapped();
+    if constexpr (embeds) embed(std::move(x.request), std::move(x.reply), std::move(x.problems));
+  }
+
+  void embed(embed_request request, promise<embed_reply> reply, std::vector<error> problems) {
     if (request.images.empty() && !problems.empty()) {
       embed_reply none;
       none.service = request.service;
       none.model = request.model;
-      finish<embed_reply>(reply, with_problems(std::move(none), problems));
-      return reply;
+      return finish<embed_reply>(reply, with_problems(std::move(none), problems));
     }
-    ask<embed_reply>(
-        [this, reply, problems = std::move(problems)](embed_reply& x) mutable {
-          finish<embed_reply>(reply, with_problems(std::move(x), problems));
-        },
-        reply, op, std::move(request));
-    return reply;
+    auto deliver = [this, reply, problems = std::move(problems)](embed_reply& x) mutable {
+      finish<embed_reply>(reply, problems.empty() ? std::move(x) : with_problems(std::move(x), problems));
+    };
+    ask<embed_reply>(std::move(deliver), reply, embed_atom_v, std::move(request));
   }
 
   template <class Out, class... In> caf::result<Out> hand_on(In&... message) {
@@ -131,7 +175,7 @@ private:
     auto& there = services_[x.address()];
     if (!there) {
       self_->monitor(x);
-      there = spawn_state<gate<service_actor, fixed_target<service_actor>>>(self_->system(), books_,
+      there = spawn_state<gate<service_actor, fixed_target<service_actor>>>(self_->system(), books_, readers_,
                                                                             fixed_target<service_actor>{x});
     }
     return there;
@@ -149,21 +193,26 @@ private:
 
   typename interface::pointer self_;
   std::shared_ptr<session_books> books_;
+  std::shared_ptr<executor> readers_;
   Target target_;
+  std::map<std::uint64_t, std::shared_ptr<lookup>> lookups_; // under way
+  std::uint64_t next_lookup_ = 1;
   std::map<caf::actor_addr, service_actor> services_; // their gates
 };
 
 } // namespace
 
 session_gates spawn_gates(caf::actor_system& system, std::shared_ptr<session_books> books,
-                          cluster_actor front, supervisor_actor supervisor) {
-  using front_target = fixed_target<cluster_actor>;
-  using root_target = fixed_target<supervisor_actor>;
-  return {
-      .front = spawn_state<gate<cluster_actor, front_target>>(system, books, front_target{front}),
-      .governor =
-          spawn_state<gate<governor_actor, current_governor>>(system, books, current_governor{supervisor}),
-      .supervisor = spawn_state<gate<supervisor_actor, root_target>>(system, books, root_target{supervisor})};
+                          std::shared_ptr<executor> readers, cluster_actor front,
+                          supervisor_actor supervisor) {
+  using front_gate = gate<cluster_actor, fixed_target<cluster_actor>>;
+  using governor_gate = gate<governor_actor, current_governor>;
+  using root_gate = gate<supervisor_actor, fixed_target<supervisor_actor>>;
+  session_gates out;
+  out.front = spawn_state<front_gate>(system, books, readers, fixed_target<cluster_actor>{front});
+  out.governor = spawn_state<governor_gate>(system, books, readers, current_governor{supervisor});
+  out.supervisor = spawn_state<root_gate>(system, books, readers, fixed_target<supervisor_actor>{supervisor});
+  return out;
 }
 
 } // namespace vef

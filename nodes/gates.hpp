@@ -1,5 +1,6 @@
 #pragma once
 
+#include <vef/actors/workers.hpp>
 #include <vef/messages/interfaces.hpp>
 #include <vef/nodes/session_books.hpp>
 
@@ -16,8 +17,9 @@ struct session_gates {
 };
 
 /// Spawns the gates of a session. Handles of services that are asked for at the front have gates of their
-/// own, which end with it.
+/// own, which end with it. Files that a request names are looked up by `readers`.
 session_gates spawn_gates(caf::actor_system& system, std::shared_ptr<session_books> books,
-                          cluster_actor front, supervisor_actor supervisor);
+                          std::shared_ptr<executor> readers, cluster_actor front,
+                          supervisor_actor supervisor);
 
 } // namespace vef

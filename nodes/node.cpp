@@ -111,7 +111,8 @@ result<served_node> serve(caf::actor_system& system, const instance& served, nod
 
   // The name may come from the port, and the port from the system: the door is published before it knows whom
   // it belongs to, and lets nobody in until then.
-  auto door = spawn_door(system, {options.peers});
+  auto readers = std::make_shared<worker_pool>("node-files", 4u, 4u, std::chrono::seconds{1});
+  auto door = spawn_door(system, options.peers, readers);
   auto port = publish(system, door, options.listen, !certificates.empty());
   if (!port) {
     caf::anon_send_exit(door, caf::exit_reason::user_shutdown);
@@ -122,12 +123,12 @@ result<served_node> serve(caf::actor_system& system, const instance& served, nod
   facts.address = to_string(*address);
   if (facts.name.empty()) facts.name = facts.address;
 
-  auto background = std::make_shared<worker_pool>("node", 4u, 4u, std::chrono::seconds{1});
   auto front = spawn_cluster(system, {.who = facts,
                                       .options = options,
                                       .certificates = certificates,
                                       .supervisor = served.supervisor,
-                                      .background = std::move(background)});
+                                      .background = make_link_workers(),
+                                      .readers = std::move(readers)});
   caf::anon_send(door, start_atom_v, facts, front, served.supervisor);
   caf::anon_send(front, start_atom_v, caf::actor_cast<door_actor>(door));
   if (certificates.empty())

@@ -4,9 +4,8 @@
 
 namespace vef {
 
-result<runtime_host_ptr> remote_host(std::vector<node_address> nodes,
-                                                  const network_options& network,
-                                                  std::chrono::milliseconds limit) {
+result<runtime_host_ptr> remote_host(std::vector<node_address> nodes, const network_options& network,
+                                     std::chrono::milliseconds limit) {
   runtime_host_ptr out{new runtime_host};
   if (auto prepared = prepare_network(out->config, network); !prepared) return fail(prepared.error());
   out->system = std::make_unique<caf::actor_system>(out->config);

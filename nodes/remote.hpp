@@ -11,9 +11,8 @@ namespace vef {
 /// connection. Errors: those of certificates_of and of `connect`.
 ///
 ///     vef::runtime runtime{vef::or_throw(vef::remote_host({{"photos.example.org"}}))};
-result<runtime_host_ptr> remote_host(std::vector<node_address> nodes,
-                                                  const network_options& network = {},
-                                                  std::chrono::milliseconds limit = connect_limit);
+result<runtime_host_ptr> remote_host(std::vector<node_address> nodes, const network_options& network = {},
+                                     std::chrono::milliseconds limit = connect_limit);
 
 /// A runtime that is a node.
 struct serving_host {

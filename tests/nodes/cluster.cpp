@@ -330,3 +330,28 @@ TEST_CASE_METHOD(cluster_fixture, "a peer that gives no sign of life loses its s
   auto reply = ask<embed_reply>(welcome->front, embed_atom_v, request(1));
   CHECK_FALSE(reply);
 }
+
+TEST_CASE_METHOD(cluster_fixture,
+                 "a disk that hangs while files are looked up keeps a node from nothing else") {
+  auto& a = add("a", {fake_model("a")},
+                [](still_node& x, instance_options&) { x.facts.shared_folders = {"/etc"}; });
+  auto client = add_client();
+  connect(client, a);
+  REQUIRE(embed(client, request(1)));
+  auto named = request(0);
+  named.images = {image{"/etc/passwd"}};
+  auto pending = send<embed_reply>(client, embed_atom_v, named);
+  act();
+  REQUIRE(preparers().run_one()); // the client sees that the node can read it
+  act();
+  preparers().get_stuck(); // the node looks it up
+  auto other = embed(client, request(3));
+  REQUIRE(other);
+  CHECK(complete(*other, 3));
+  CHECK_FALSE(*pending);
+  preparers().run_stuck();
+  settle();
+  REQUIRE(*pending);
+  REQUIRE(**pending);
+  CHECK((*pending)->value().outcomes[0].code == errc::not_a_picture);
+}

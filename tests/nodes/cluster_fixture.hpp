@@ -37,11 +37,12 @@ public:
     });
     if (change) change(x, options);
     x.served = ending_root(vef::spawn(system(), std::move(options), work).value());
-    x.door = ending(spawn_door(system(), x.options.peers));
+    x.door = ending(spawn_door(system(), x.options.peers, preparing()));
     x.front = ending(spawn_cluster(system(), {.who = x.facts,
                                               .options = x.options,
                                               .supervisor = x.served.supervisor,
                                               .background = nobody_,
+                                              .readers = preparing(),
                                               .seed = 7}));
     caf::anon_send(x.door, start_atom_v, x.facts, x.front, x.served.supervisor);
     caf::anon_send(x.front, start_atom_v, caf::actor_cast<door_actor>(x.door));
@@ -51,7 +52,8 @@ public:
 
   /// A client's front.
   cluster_inner_actor add_client() {
-    auto front = ending(spawn_cluster(system(), {.options = {}, .background = nobody_, .seed = 7}));
+    auto front = ending(
+        spawn_cluster(system(), {.options = {}, .background = nobody_, .readers = preparing(), .seed = 7}));
     caf::anon_send(front, start_atom_v, door_actor{});
     settle();
     return front;
@@ -115,6 +117,8 @@ public:
   }
 
 private:
+  std::shared_ptr<executor> preparing() { return work.preparers; }
+
   instance ending_root(instance x) {
     ending(x.supervisor);
     return x;
