@@ -198,7 +198,8 @@ void cluster_machine::on_not_placed(request_id id, const error& why) {
   auto& x = it->second;
   x.placing = false;
   auto passing = retryable(why.code) || why.code == errc::unreachable;
-  auto waits = x.replay == replay::when_back && passing;
+  auto mended_by_waiting = passing && (!x.last_failure || retryable(x.last_failure.code));
+  auto waits = x.replay == replay::when_back && mended_by_waiting;
   auto again = passing && why.code != errc::over_budget && can_hope(x) && ++x.vain <= most_vain;
   if (!waits && !again) {
     // What a node said of the request tells more than that no further node is left.

@@ -187,6 +187,23 @@ TEST_CASE_METHOD(cluster_fixture, "a node that refuses a load is passed over for
   CHECK(c.control->loads == 1);
 }
 
+TEST_CASE_METHOD(cluster_fixture,
+                 "a model that no node can load is refused to a request that would wait for a node") {
+  auto& a = add("a", {fake_model("a")});
+  auto& b = add("b", {fake_model("a")});
+  connect(a, b);
+  for (auto* x : {&a, &b})
+    x->control->on_load = [] { return result<void>{fail(errc::load_failed, "the file is torn")}; };
+  auto x = request(3);
+  x.replay = replay::when_back;
+  auto pending = send<embed_reply>(a.front, embed_atom_v, x);
+  pass(10s);
+  REQUIRE(*pending);
+  REQUIRE_FALSE(**pending);
+  CHECK((*pending)->error().code == errc::load_failed);
+  CHECK(a.control->loads + b.control->loads <= 2);
+}
+
 TEST_CASE_METHOD(cluster_fixture, "a request can name its node and labels") {
   auto& a = add("a", {fake_model("a")});
   auto& b = add("b", {fake_model("a")}, [](still_node& x, instance_options&) { x.facts.labels = {"gpu"}; });
