@@ -52,6 +52,7 @@ embed_request carriage::next() {
 }
 
 void carriage::add(const embed_reply& reply) {
+  partly_done_ = true;
   if (reply.outcomes.size() != under_way_.size() || reply.vectors.rows() != under_way_.size()) {
     for (auto i : under_way_)
       outcomes_[i] = {errc::internal, "the answer has another number of pictures than the question"};

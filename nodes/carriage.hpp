@@ -29,6 +29,9 @@ public:
   /// The answer to the chunk that `next` gave last.
   void add(const embed_reply& reply);
 
+  /// Whether some of it has been done.
+  bool partly_done() const noexcept { return partly_done_; }
+
   /// All answers as one, when nothing more is to be sent.
   embed_reply take();
 
@@ -43,6 +46,7 @@ private:
   std::vector<error> outcomes_;
   std::vector<float> values_; // rows of outcomes_.size() x dim_
   std::size_t dim_ = 0;
+  bool partly_done_ = false;
   embed_reply reply_;
 };
 

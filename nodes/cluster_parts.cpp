@@ -152,7 +152,9 @@ void cluster_machine::on_part_failed(request_id id, errand_id number, const erro
   const auto& e = taken.mapped();
   give_back(e);
   x.last_failure = why;
-  if (why.code == errc::overloaded) { // it is able, but not now
+  may_have_been_done = may_have_been_done || (e.load && e.load->partly_done());
+  auto once_at_most = x.replay == replay::never && may_have_been_done;
+  if (why.code == errc::overloaded && !once_at_most) { // it is able, but not now
     x.work.put_back(e.part);
     self_->delayed_send(self_, after_overload, moved_atom_v, id);
     return;
@@ -161,7 +163,6 @@ void cluster_machine::on_part_failed(request_id id, errand_id number, const erro
   if (speaks_against_node(why.code)) outliers_.failed(e.node, self_->clock().now(), view_.nodes().size());
   book_.refused(e.node, {x.wish.service, x.wish.model});
   if (std::ranges::count(x.wish.refused_by, e.node) == 0) x.wish.refused_by.push_back(e.node);
-  auto once_at_most = x.replay == replay::never && may_have_been_done;
   if (speaks_against_node(why.code) && !once_at_most)
     x.work.put_back(e.part); // for another node: each is tried once
   else

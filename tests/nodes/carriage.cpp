@@ -33,6 +33,7 @@ TEST_CASE("files that the other node can't read go as bytes, a few at a time") {
   for (std::size_t i = 1; i <= 5; ++i) part.images.push_back(file_of(folder, std::to_string(i), 400 + i));
   carriage load{part, {}, 1000};
   REQUIRE(load.has_to_read());
+  CHECK_FALSE(load.partly_done());
   std::size_t chunks = 0;
   while (load.has_next()) {
     auto chunk = load.next();
@@ -42,6 +43,7 @@ TEST_CASE("files that the other node can't read go as bytes, a few at a time") {
     load.add(answer_to(chunk));
   }
   CHECK(chunks == 3);
+  CHECK(load.partly_done());
   auto all = load.take();
   REQUIRE(all.outcomes.size() == 5);
   for (std::size_t i = 0; i < 5; ++i) CHECK(all.vectors.row(i)[0] == static_cast<float>(401 + i));
