@@ -52,7 +52,7 @@ cluster_machine::interface::behavior_type cluster_machine::make_behavior(cluster
         send_chunk(id, number, std::move(chunk));
       },
       [this](expire_atom, request_id id) { expire(id); }, [this](moved_atom, request_id id) { advance(id); },
-      [this](checked_atom, const node_status& x) { on_own_status(x); }, [this](watch_atom) { look_after(); });
+      [this](watch_atom) { look_after(); });
 }
 
 void cluster_machine::begin(const door_actor& door) {

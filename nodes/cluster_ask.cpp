@@ -39,20 +39,10 @@ caf::result<model_status> cluster_machine::on(load_atom op, const std::string& s
   for (const auto& x : candidates(wish))
     if (x.offers && x.usable && x.ready) return on(op, x.node, x.service, which->model);
   promise<model_status> reply{self_};
-  auto placed = [this, reply, model = which->model](const place_reply& x) mutable {
-    load_at(reply, x.node, x.service, model);
-  };
-  auto owned_by = owner(which->model);
-  if (owned_by == setup_.who.name) {
-    auto here = decide(wish);
-    here ? placed(*here) : reply.fail(here.error());
-  } else if (auto there = peer_named(owned_by)) {
-    self_->request(there->there.front, 5s, place_atom_v, wish)
-        .then([placed](const place_reply& x) mutable { placed(x); },
-              [reply](caf::error& why) mutable { reply.fail(std::move(why)); });
-  } else {
-    reply.fail(no_such_node(owned_by));
-  }
+  ask_owner(
+      wish,
+      [this, reply, model = which->model](const place_reply& x) { load_at(reply, x.node, x.service, model); },
+      [reply](const error& why) mutable { reply.fail(why); });
   return reply;
 }
 

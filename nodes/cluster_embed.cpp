@@ -14,7 +14,6 @@ using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
 constexpr milliseconds time_allowed = 10min; // as a model has it
-constexpr auto after_overload = 100ms;
 } // namespace
 
 // -- a request --------------------------------------------------------------------------------------------------

@@ -26,10 +26,9 @@ using request_id = std::uint64_t;
 using errand_id = std::uint64_t;
 
 // Its own messages: what is to be sent to another node has been read; the time of a request is up; a request
-// can be tried again; how this node does; look after this and that.
+// can be tried again; look after this and that.
 using cluster_self = extended<cluster_inner_actor, void(prepared_atom, request_id, errand_id, embed_request),
-                              void(expire_atom, request_id), void(moved_atom, request_id),
-                              void(checked_atom, node_status), void(watch_atom)>;
+                              void(expire_atom, request_id), void(moved_atom, request_id), void(watch_atom)>;
 
 /// Speaks for all nodes. Its decisions are made by the plain classes among its members.
 class cluster_machine {
@@ -48,6 +47,8 @@ private:
   using time_point = caf::actor_clock::time_point;
 
   static constexpr std::uint32_t most_vain = 8;
+  static constexpr std::chrono::milliseconds after_overload{100};
+  static constexpr std::chrono::seconds place_limit{5};
 
   /// A connection to another node, and what is on its way there.
   struct peer {
@@ -148,6 +149,8 @@ private:
   result<model_key> resolve(const std::string& service, const std::string& model) const;
   result<place_reply> decide(const place_request& x);
   std::string owner(const std::string& model);
+  template <class Then, class Otherwise>
+  void ask_owner(const place_request& wish, Then then, Otherwise otherwise);
   void place(request_id id, open_embed& x);
   void on_placed(request_id id, const place_reply& x);
   void on_not_placed(request_id id, const error& why);
@@ -215,6 +218,21 @@ template <class Out, class... In> void cluster_machine::ask_local(promise<Out> r
     asked.then([reply]() mutable { reply.deliver(); }, failed);
   else
     asked.then([reply](Out& x) mutable { reply.deliver(std::move(x)); }, failed);
+}
+
+// One of the two is called: with the decision of whoever decides about the model, or with an error.
+template <class Then, class Otherwise>
+void cluster_machine::ask_owner(const place_request& wish, Then then, Otherwise otherwise) {
+  auto owned_by = owner(wish.model);
+  if (owned_by == setup_.who.name) {
+    auto here = decide(wish);
+    return here ? then(*here) : otherwise(here.error());
+  }
+  auto there = peer_named(owned_by);
+  if (!there) return otherwise(no_such_node(owned_by));
+  self_->request(there->there.front, place_limit, place_atom_v, wish)
+      .then([then](const place_reply& x) mutable { then(x); },
+            [otherwise](caf::error& why) mutable { otherwise(from_caf(why)); });
 }
 
 template <class Out, class... In> caf::result<Out> cluster_machine::pass(In&... message) {

@@ -13,7 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto after_overload = 100ms;
 constexpr auto report_within = 3s; // of a model that was loaded
 constexpr std::uint64_t chunk_bytes = 4_MiB;
 

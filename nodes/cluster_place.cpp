@@ -13,7 +13,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto place_limit = 5s;
 constexpr std::size_t sample = 32;      // nodes
 constexpr auto replicas_every = 1s;     // that often a model is looked at again
 constexpr auto try_again_after = 250ms; // nobody can do it now
@@ -164,17 +163,10 @@ result<place_reply> cluster_machine::decide(const place_request& x) {
 }
 
 void cluster_machine::place(request_id id, open_embed& x) {
-  auto owned_by = owner(x.wish.model);
-  if (owned_by == setup_.who.name) {
-    auto here = decide(x.wish);
-    return here ? on_placed(id, *here) : on_not_placed(id, here.error());
-  }
-  auto there = peer_named(owned_by);
-  if (!there) return on_not_placed(id, no_such_node(owned_by));
-  x.placing = true;
-  self_->request(there->there.front, place_limit, place_atom_v, x.wish)
-      .then([this, id](const place_reply& where) { on_placed(id, where); },
-            [this, id](caf::error& why) { on_not_placed(id, from_caf(why)); });
+  x.placing = owner(x.wish.model) != setup_.who.name; // else it is decided here and now
+  ask_owner(
+      x.wish, [this, id](const place_reply& where) { on_placed(id, where); },
+      [this, id](const error& why) { on_not_placed(id, why); });
 }
 
 void cluster_machine::on_placed(request_id id, const place_reply& where) {
@@ -225,12 +217,7 @@ void cluster_machine::consider_replica(const open_embed& x, const route& best, c
         .then([](const model_status&) {},
               [](caf::error& why) { spdlog::info("no further copy: {}", from_caf(why).what); });
   };
-  auto no = [](caf::error& why) { spdlog::debug("no further copy: {}", from_caf(why).what); };
-  auto owned_by = owner(wish.model);
-  if (auto there_now = peer_named(owned_by))
-    self_->request(there_now->there.front, place_limit, place_atom_v, wish).then(load, no);
-  else if (auto here = decide(wish))
-    load(*here);
+  ask_owner(wish, load, [](const error& why) { spdlog::debug("no further copy: {}", why.what); });
 }
 
 } // namespace vef

@@ -1,5 +1,6 @@
 #include <vef/supervisor/isolation/isolated_service.hpp>
 
+#include <vef/actors/open_requests.hpp>
 #include <vef/actors/tell.hpp>
 #include <vef/supervisor/isolation/orders.hpp>
 
@@ -132,7 +133,7 @@ private:
   void end(const error& why) {
     if (std::exchange(ending_, true)) return;
     for (auto& reply : std::exchange(waiting_, {})) reply.fail(why);
-    for (auto& open : std::exchange(open_, {})) open.second(why);
+    open_.fail_all(why);
     close(milliseconds{0});
     self_->quit(to_caf(why));
   }
@@ -141,7 +142,7 @@ private:
     ending_ = true;
     error why{errc::shutting_down, whose() + " is being stopped"};
     for (auto& reply : std::exchange(waiting_, {})) reply.fail(why);
-    for (auto& open : std::exchange(open_, {})) open.second(why);
+    open_.fail_all(why);
     if (there_)
       caf::anon_send_exit(there_, caf::exit_reason::user_shutdown); // the child ends with its service
     close(there_ ? setup_.patience : milliseconds{0});
@@ -161,18 +162,7 @@ private:
   template <class T, class... Ts> caf::result<T> hand_on(Ts... message) {
     if (!there_) return to_caf(not_there());
     promise<T> reply{self_};
-    auto id = next_++;
-    open_.emplace(id, [reply](const error& why) mutable { reply.fail(why); });
-    self_->request(there_, caf::infinite, std::move(message)...)
-        .then(
-            [this, id, reply](T& x) mutable {
-              open_.erase(id);
-              reply.deliver(std::move(x));
-            },
-            [this, id, reply](caf::error& why) mutable {
-              open_.erase(id);
-              reply.fail(std::move(why));
-            });
+    open_.ask<T>(self_, there_, reply, std::move(message)...);
     return reply;
   }
 
@@ -225,8 +215,7 @@ private:
   std::uint16_t port_ = 0;
   bool ending_ = false;
   std::vector<promise<service_status>> waiting_;
-  std::map<std::uint64_t, std::function<void(const error&)>> open_;
-  std::uint64_t next_ = 1;
+  open_requests open_;
 };
 
 } // namespace
